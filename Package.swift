@@ -1,0 +1,50 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: spans may be stored and returned, and each unsafe expression is marked.
+let strict: [SwiftSetting] = [
+    .enableExperimentalFeature("Lifetimes"),
+    .strictMemorySafety(),
+]
+
+let package = Package(
+    name: "fmapid",
+    products: [
+        .executable(name: "fmapid", targets: ["fmapid"]),
+        .executable(name: "fmapictl", targets: ["fmapictl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+
+        .target(name: "CXLWire", swiftSettings: strict),
+        .target(name: "MCTP", swiftSettings: strict),
+        .target(name: "DeviceModel", dependencies: ["CXLWire"], swiftSettings: strict),
+        .target(name: "CommandInterface", dependencies: ["CXLWire", "DeviceModel"], swiftSettings: strict),
+        .target(name: "Memory", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(
+            name: "Service",
+            dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory"],
+            swiftSettings: strict),
+        .executableTarget(name: "fmapid", dependencies: ["Service"], swiftSettings: strict),
+        .executableTarget(
+            name: "fmapictl",
+            dependencies: [
+                "CLinux", "CXLWire", "MCTP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .testTarget(name: "CXLWireTests", dependencies: ["CXLWire"], swiftSettings: strict),
+        .testTarget(name: "MCTPTests", dependencies: ["MCTP"], swiftSettings: strict),
+        .testTarget(name: "DeviceModelTests", dependencies: ["DeviceModel"], swiftSettings: strict),
+        .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface"], swiftSettings: strict),
+        .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
+        .testTarget(name: "ServiceTests", dependencies: ["Service"], swiftSettings: strict),
+        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,60 @@
+/// Tag of an allocation: 16 opaque bytes that everybody treats as a UUID; all-zero means untagged.
+///
+/// On the wire the bytes stand in the UUID's textual order (RFC 4122, most significant first), as libcxlmi, QEMU and Linux
+/// compare them bytewise. `value` holds them as one big-endian number, so `<` is the textual order.
+public struct Tag: Hashable, Sendable, Comparable, BitwiseCopyable {
+    public let value: UInt128
+
+    @inlinable @inline(__always)
+    public init(_ value: UInt128) { self.value = value }
+
+    /// The untagged tag.
+    public static let none = Tag(0)
+
+    @inlinable @inline(__always)
+    public var isNone: Bool { value == 0 }
+
+    @inlinable
+    public static func < (a: Tag, b: Tag) -> Bool { a.value < b.value }
+
+    /// Parses `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` (any case) or 32 hexadecimal digits; nil if it is neither.
+    public init?(_ text: some StringProtocol) {
+        var value: UInt128 = 0
+        var digits = 0
+        var position = 0
+        let dashed = text.utf8.count == 36
+        for byte in text.utf8 {
+            defer { position += 1 }
+            if dashed, position == 8 || position == 13 || position == 18 || position == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte &- UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte &- UInt8(ascii: "a") &+ 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte &- UInt8(ascii: "A") &+ 10
+            default: return nil
+            }
+            guard digits < 32 else { return nil }
+            value = value << 4 | UInt128(digit)
+            digits += 1
+        }
+        guard digits == 32 else { return nil }
+        self.value = value
+    }
+}
+
+extension Tag: CustomStringConvertible {
+    /// Lower-case UUID text.
+    public var description: String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for nibble in 0..<32 {
+            if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 { text.append(UInt8(ascii: "-")) }
+            text.append(digits[Int(truncatingIfNeeded: value >> UInt128(124 - 4 * nibble)) & 0xF])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
