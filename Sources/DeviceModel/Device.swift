@@ -153,11 +153,18 @@ public struct Device: Sendable {
     /// The dynamic capacity log of the FM-owned CCI.
     public var fabricManagerLog: EventLog { fmLog }
 
-    /// Gives `body` the log of a host, or the FM's for nil, to clear records.
-    public mutating func withLog<R>(of host: Int?, _ body: (inout EventLog) throws(Refusal) -> R) throws(Refusal) -> R {
-        guard let host else { return try body(&fmLog) }
+    /// Clears the oldest records of a host's log, or for nil of the FM's; see ``EventLog/clear(_:)``.
+    public mutating func clearEvents(of host: Int?, handles: [UInt16]) throws(Refusal) {
+        guard let host else { return try fmLog.clear(handles) }
         try checkHost(host)
-        return try body(&hosts[host].log)
+        try hosts[host].log.clear(handles)
+    }
+
+    /// Clears all records of a host's log, or for nil of the FM's; see ``EventLog/clearAll()``.
+    public mutating func clearAllEvents(of host: Int?) throws(Refusal) {
+        guard let host else { return try fmLog.clearAll() }
+        try checkHost(host)
+        try hosts[host].log.clearAll()
     }
 
     func event(_ kind: DeviceEvent.Kind, host: Int = 0, region: Int = 0, extent: Extent, more: Bool) -> DeviceEvent {

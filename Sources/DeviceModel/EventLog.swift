@@ -94,12 +94,12 @@ public struct EventLog: Sendable {
     /// Removes the oldest records, whose handles are given oldest first (CXL r3.1 §8.2.9.2.3).
     ///
     /// - Throws: Invalid Handle if a handle is zero or unknown, or if an older record would stay behind; nothing is removed then.
-    public mutating func clear(count handles: Int, handle: (Int) -> UInt16) throws(Refusal) {
-        guard handles <= count else { throw Refusal(.invalidHandle, .handleUnknownOrOutOfOrder) }
-        for index in 0..<handles where handle(index) != self[index].handle {
+    public mutating func clear(_ handles: [UInt16]) throws(Refusal) {
+        guard handles.count <= count else { throw Refusal(.invalidHandle, .handleUnknownOrOutOfOrder) }
+        for index in handles.indices where handles[index] != self[index].handle {
             throw Refusal(.invalidHandle, .handleUnknownOrOutOfOrder)
         }
-        drop(handles)
+        drop(handles.count)
     }
 
     /// Removes everything; legal only while the log is in overflow, else Invalid Input.
