@@ -16,15 +16,20 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -101,3 +106,9 @@ static inline int clinux_connect(int fd, const void *addr, socklen_t len) {
 }
 static inline int clinux_add_seals(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals); }
 static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
+
+// Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.
+static inline unsigned long long clinux_file_size_limit(void) {
+    struct rlimit r;
+    return getrlimit(RLIMIT_FSIZE, &r) ? RLIM_INFINITY : r.rlim_cur;
+}
