@@ -19,4 +19,10 @@ struct Inbox: ~Copyable {
         if case .bytes(let count) = result { end += count }
         return result
     }
+
+    /// Receives one datagram at the front; the answer is its full length, also where that is more than the inbox holds.
+    mutating func receive(_ number: Int32) -> Transfer.Result {
+        var room = bytes.mutableSpan(0..<bytes.capacity)
+        return Transfer.receive(number, into: &room)
+    }
 }

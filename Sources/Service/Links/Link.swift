@@ -12,7 +12,7 @@ struct Link: ~Copyable {
     let handle: Handle
     private var inbox: Inbox
     private var decoder = SerialDecoder()
-    private(set) var endpoint: Endpoint
+    private var endpoint: Endpoint
     private var dialogue: Dialogue
     /// The inbox holds messages that could not be executed yet.
     private var backlog = false
@@ -20,7 +20,7 @@ struct Link: ~Copyable {
     private var ended = false
     private var failed = false
     /// Datagrams that were larger than the largest packet.
-    private(set) var oversized: UInt64 = 0
+    private var oversized: UInt64 = 0
     /// What epoll watches for.
     private var interest = Epoll.input
 
@@ -42,13 +42,25 @@ struct Link: ~Copyable {
 
     var number: Int32 { descriptor.number }
     var listener: Int { dialogue.listener }
-    var peer: Peer { dialogue.peer }
+
+    /// What came of it, for the log.
+    var summary: String {
+        var text = "\(dialogue.peer.text) is gone; \(endpoint.drops.total) packets dropped"
+        if case .packets = channel { return text + ", \(oversized) too large" }
+        let counters = decoder.counters
+        text += ", \(counters.good) good frames, \(counters.garbage) bytes outside of frames"
+        return text
+    }
 
     /// Reads and executes what there is, up to this turn's share; answers stay in the outbox.
-    mutating func execute(_ ready: UInt32, _ engine: inout Engine) {
+    ///
+    /// - Returns: the EID that the peer assigned, if it did.
+    mutating func execute(_ ready: UInt32, _ engine: inout Engine) -> EndpointID? {
+        let eid = endpoint.eid
         // Nobody is there to read answers, but requests may have arrived before.
         if ready & Epoll.gone != 0 { dialogue.outbox.discard() }
         if case .packets = channel { executePackets(&engine) } else { executeFrames(&engine) }
+        return endpoint.eid == eid ? nil : endpoint.eid
     }
 
     /// Sends what waits; false when the link is over.
@@ -79,11 +91,10 @@ struct Link: ~Copyable {
         var budget = Limit.messagesPerTurn
         while budget > 0, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
             budget -= 1
-            var room = inbox.bytes.mutableSpan(0..<inbox.bytes.capacity)
-            switch Transfer.receive(descriptor.number, into: &room) {
+            switch inbox.receive(descriptor.number) {
             case .bytes(0): ended = true
             case .bytes(let count) where count > inbox.bytes.capacity: oversized &+= 1
-            case .bytes(let count): Self.deliver(inbox.bytes.span(0..<count), &endpoint, &dialogue, &engine)
+            case .bytes(let count): Self.deliver(inbox.bytes, count, &endpoint, &dialogue, &engine)
             case .wouldBlock: return
             case .failed: return failed = true
             }
@@ -124,6 +135,12 @@ struct Link: ~Copyable {
             }
         }
         return false
+    }
+
+    private static func deliver(
+        _ bytes: borrowing RawBuffer, _ count: Int, _ endpoint: inout Endpoint, _ dialogue: inout Dialogue, _ engine: inout Engine
+    ) {
+        deliver(bytes.span(0..<count), &endpoint, &dialogue, &engine)
     }
 
     private static func deliver(

@@ -1,3 +1,4 @@
+import Memory
 import CLinux
 import CommandInterface
 import Glibc
@@ -80,15 +81,15 @@ final class Listener {
 
     /// Takes over a listening socket from systemd, which keeps the socket's file.
     init(inherited: Systemd.InheritedDescriptor, options: Options) throws {
-        let descriptor = Descriptor(owning: inherited.raw)
-        let socket = Sockets.describe(inherited.raw)
+        let descriptor = Descriptor(owning: inherited.number)
+        let socket = Sockets.describe(inherited.number)
         let resolved = try InheritedNames.resolve(
             inherited.name, kind: socket.kind, isUnix: socket.isUnix, configured: options.listeners, hosts: options.hosts)
         guard socket.isListening else {
             throw UsageError("socket '\(inherited.name)' from systemd: it is a connection; set Accept=no")
         }
-        try Descriptor.setNonBlocking(inherited.raw)
-        let local = Sockets.localAddress(inherited.raw)
+        try descriptor.setNonBlocking()
+        let local = Sockets.localAddress(inherited.number)
         name = inherited.name
         (role, binding) = resolved
         address = local.text

@@ -138,6 +138,18 @@ extension Options {
         return .run(options)
     }
 
+    /// The device in one line.
+    public var shape: String {
+        let memory =
+            switch pool {
+            case .lazy(let size): "lazy, \(Size.text(size))"
+            case .static(let size): "static, \(Size.text(size))"
+            }
+        let sharable =
+            sharableRegions.isEmpty ? "" : " (sharable: \(sharableRegions.sorted().map(String.init).joined(separator: ", ")))"
+        return "\(memory), \(regions) regions\(sharable), \(hosts) hosts, blocks of \(Size.text(blockSize))"
+    }
+
     /// The checks that concern more than one option.
     private func check() throws(UsageError) {
         for region in sharableRegions.sorted() where region >= regions {

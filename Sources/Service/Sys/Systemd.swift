@@ -5,7 +5,7 @@ import Glibc
 /// What systemd gives to a service and hears from it, apart from the event loop.
 public enum Systemd {
     struct InheritedDescriptor: Sendable {
-        var raw: Int32
+        var number: Int32
         var name: String
     }
 
@@ -19,7 +19,7 @@ public enum Systemd {
         var descriptors: [InheritedDescriptor] = []
         for index in 0..<Int(count) {
             let name = unsafe names[index].map { unsafe String(cString: $0) } ?? ""
-            descriptors.append(InheritedDescriptor(raw: Int32(SD_LISTEN_FDS_START) + Int32(index), name: name))
+            descriptors.append(InheritedDescriptor(number: Int32(SD_LISTEN_FDS_START) + Int32(index), name: name))
             unsafe free(names[index])
         }
         unsafe free(names)

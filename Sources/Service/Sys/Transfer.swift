@@ -21,14 +21,14 @@ enum Transfer {
 
     /// Receives one datagram; the answer is its full length, also where that is more than the span holds.
     static func receive(_ number: Int32, into span: inout MutableRawSpan) -> Result {
-        let flags = Int32(MSG_TRUNC.rawValue | MSG_DONTWAIT.rawValue)
+        let flags = Int32(MSG_TRUNC | MSG_DONTWAIT)
         return result { unsafe span.withUnsafeMutableBytes { unsafe recv(number, $0.baseAddress, $0.count, flags) } }
     }
 
     /// Sends bytes or one datagram to a socket, with a descriptor if there is one.
     static func send(_ number: Int32, _ span: RawSpan, descriptor: Int32? = nil) -> Result {
         guard var descriptor else {
-            let flags = Int32(MSG_NOSIGNAL.rawValue | MSG_DONTWAIT.rawValue)
+            let flags = Int32(MSG_NOSIGNAL | MSG_DONTWAIT)
             return result { unsafe span.withUnsafeBytes { unsafe Glibc.send(number, $0.baseAddress, $0.count, flags) } }
         }
         return result { unsafe span.withUnsafeBytes { unsafe clinux_send_fds(number, $0.baseAddress, $0.count, &descriptor, 1) } }
