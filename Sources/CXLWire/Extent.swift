@@ -5,14 +5,14 @@ public struct DPARange: Hashable, Sendable, BitwiseCopyable {
     /// Length in bytes.
     public var length: UInt64
 
-    @inlinable
+    @inlinable @inline(__always)
     public init(start: UInt64, length: UInt64) {
         self.start = start
         self.length = length
     }
 
     /// One past the last address; nil if that does not fit in 64 bits.
-    @inlinable
+    @inlinable @inline(__always)
     public var end: UInt64? {
         let (sum, overflow) = start.addingReportingOverflow(length)
         return overflow ? nil : sum
@@ -21,7 +21,7 @@ public struct DPARange: Hashable, Sendable, BitwiseCopyable {
 
 /// A dynamic capacity extent as hosts and fabric managers see it.
 ///
-/// Source: CXL r3.1 Table 8-51 "Dynamic Capacity Extent" (40 bytes on the wire, see ``ExtentLayout``).
+/// Source: CXL r3.1 Table 8-51 "Dynamic Capacity Extent".
 public struct Extent: Hashable, Sendable, BitwiseCopyable {
     /// First device physical address, in bytes.
     public var start: UInt64
@@ -32,7 +32,7 @@ public struct Extent: Hashable, Sendable, BitwiseCopyable {
     /// Shared extent sequence: 0 in a non-sharable region; 0…n−1, each once per tag, in a sharable one.
     public var sequence: UInt16
 
-    @inlinable
+    @inlinable @inline(__always)
     public init(start: UInt64, length: UInt64, tag: Tag = .none, sequence: UInt16 = 0) {
         self.start = start
         self.length = length
@@ -41,9 +41,54 @@ public struct Extent: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// One past the last address; nil if that does not fit in 64 bits.
-    @inlinable
+    @inlinable @inline(__always)
     public var end: UInt64? {
         let (sum, overflow) = start.addingReportingOverflow(length)
         return overflow ? nil : sum
+    }
+}
+
+/// 24 bytes, little-endian: 00 start u64, 08 length u64, 10 reserved 8.
+///
+/// Source: CXL r3.1 §8.2.9.9.9.3 "Updated Extent"; libcxlmi `struct cxlmi_cmd_memdev_add_dyn_cap_response_req`.
+extension DPARange: FixedLayout {
+    @inlinable @inline(__always)
+    public static var wireSize: Int { 24 }
+
+    @inlinable @inline(__always)
+    public init(block: RawSpan) {
+        start = block.le(0)
+        length = block.le(8)
+    }
+
+    @inlinable @inline(__always)
+    public func store(in block: inout MutableRawSpan) {
+        block.setLE(start, at: 0)
+        block.setLE(length, at: 8)
+        block.setLE(0 as UInt64, at: 16)
+    }
+}
+
+/// 40 bytes, little-endian: 00 start u64, 08 length u64, 10 tag (textual order), 20 sequence u16, 22 reserved 6.
+///
+/// Source: CXL r3.1 Table 8-51; QEMU `include/hw/cxl/cxl_events.h` CXLDCExtentRaw.
+extension Extent: FixedLayout {
+    @inlinable @inline(__always)
+    public static var wireSize: Int { 40 }
+
+    @inlinable @inline(__always)
+    public init(block: RawSpan) {
+        start = block.le(0)
+        length = block.le(8)
+        tag = Tag(block: block, at: 16)
+        sequence = block.le(32)
+    }
+
+    @inlinable @inline(__always)
+    public func store(in block: inout MutableRawSpan) {
+        block.setLE(start, at: 0)
+        block.setLE(length, at: 8)
+        tag.store(in: &block, at: 16)
+        block.setLE(UInt64(sequence), at: 32)
     }
 }

@@ -58,3 +58,21 @@ extension Tag: CustomStringConvertible {
         return String(decoding: text, as: UTF8.self)
     }
 }
+
+/// 16 bytes in textual order. As a whole payload this is the request of 5606h, 5607h, C001h, C003h and C010h.
+extension Tag: FixedLayout {
+    @inlinable @inline(__always)
+    public static var wireSize: Int { 16 }
+
+    @inlinable @inline(__always)
+    public init(block: RawSpan) { value = block.be(0) }
+
+    @inlinable @inline(__always)
+    init(block: RawSpan, at offset: Int) { value = block.be(offset) }
+
+    @inlinable @inline(__always)
+    public func store(in block: inout MutableRawSpan) { block.setBE(value, at: 0) }
+
+    @inlinable @inline(__always)
+    func store(in block: inout MutableRawSpan, at offset: Int) { block.setBE(value, at: offset) }
+}

@@ -15,6 +15,13 @@ public struct Descriptor: ~Copyable, Sendable {
         _ = close(number)
     }
 
+    /// Hands the number over to a new owner without closing it.
+    public consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
+
     /// A new open file description of the same file.
     ///
     /// Not `dup`: a duplicate shares the file offset, the status flags and the lock, so that whoever received it could

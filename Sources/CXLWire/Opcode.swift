@@ -1,0 +1,142 @@
+/// MCTP message types that carry CCI messages.
+public enum MessageType: UInt8, Sendable {
+    /// CXL FM API over MCTP (DSP0234): command sets 51h-59h.
+    case fmAPI = 0x07
+    /// CXL Type 3 CCI over MCTP (DSP0281): all other command sets, also when the target is a switch.
+    case cci = 0x08
+}
+
+/// Opcode of a CCI command: command set in the high byte, command in the low byte. Any number can be represented.
+public struct Opcode: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+    public let rawValue: UInt16
+
+    @inlinable @inline(__always)
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    @inlinable @inline(__always)
+    init(_ rawValue: UInt16) { self.rawValue = rawValue }
+
+    // Set 00h, Information and Status
+    public static let identify = Opcode(0x0001)
+    public static let backgroundOperationStatus = Opcode(0x0002)
+    public static let getResponseMessageLimit = Opcode(0x0003)
+    public static let setResponseMessageLimit = Opcode(0x0004)
+    public static let requestAbortBackgroundOperation = Opcode(0x0005)
+    // Set 01h, Events
+    public static let getEventRecords = Opcode(0x0100)
+    public static let clearEventRecords = Opcode(0x0101)
+    public static let getEventInterruptPolicy = Opcode(0x0102)
+    public static let setEventInterruptPolicy = Opcode(0x0103)
+    public static let getMCTPEventInterruptPolicy = Opcode(0x0104)
+    public static let setMCTPEventInterruptPolicy = Opcode(0x0105)
+    public static let eventNotification = Opcode(0x0106)
+    // Set 03h, Timestamp
+    public static let getTimestamp = Opcode(0x0300)
+    public static let setTimestamp = Opcode(0x0301)
+    // Set 04h, Logs
+    public static let getSupportedLogs = Opcode(0x0400)
+    public static let getLog = Opcode(0x0401)
+    public static let getSupportedLogsSubList = Opcode(0x0405)
+    // Set 40h, Identify Memory Device
+    public static let identifyMemoryDevice = Opcode(0x4000)
+    // Set 48h, Dynamic Capacity (host side)
+    public static let getDynamicCapacityConfiguration = Opcode(0x4800)
+    public static let getDynamicCapacityExtentList = Opcode(0x4801)
+    public static let addDynamicCapacityResponse = Opcode(0x4802)
+    public static let releaseDynamicCapacity = Opcode(0x4803)
+    // Set 56h, DCD Management (fabric manager side)
+    public static let getDCDInfo = Opcode(0x5600)
+    public static let getHostDCRegionConfiguration = Opcode(0x5601)
+    public static let setDCRegionConfiguration = Opcode(0x5602)
+    public static let getDCRegionExtentLists = Opcode(0x5603)
+    public static let initiateDynamicCapacityAdd = Opcode(0x5604)
+    public static let initiateDynamicCapacityRelease = Opcode(0x5605)
+    public static let dynamicCapacityAddReference = Opcode(0x5606)
+    public static let dynamicCapacityRemoveReference = Opcode(0x5607)
+    public static let dynamicCapacityListTags = Opcode(0x5608)
+    // Vendor specific: tagged backends
+    public static let createTaggedBackend = Opcode(0xC000)
+    public static let deleteTaggedBackend = Opcode(0xC001)
+    public static let listTaggedBackends = Opcode(0xC002)
+    public static let getTaggedBackend = Opcode(0xC003)
+    public static let getReleaseStatus = Opcode(0xC010)
+    public static let getExtentDescriptor = Opcode(0xC020)
+
+    /// Every command that this module has layouts for, in ascending order.
+    public static let known: [Opcode] = [
+        .identify, .backgroundOperationStatus, .getResponseMessageLimit, .setResponseMessageLimit,
+        .requestAbortBackgroundOperation, .getEventRecords, .clearEventRecords, .getEventInterruptPolicy,
+        .setEventInterruptPolicy, .getMCTPEventInterruptPolicy, .setMCTPEventInterruptPolicy, .eventNotification,
+        .getTimestamp, .setTimestamp, .getSupportedLogs, .getLog, .getSupportedLogsSubList, .identifyMemoryDevice,
+        .getDynamicCapacityConfiguration, .getDynamicCapacityExtentList, .addDynamicCapacityResponse, .releaseDynamicCapacity,
+        .getDCDInfo, .getHostDCRegionConfiguration, .setDCRegionConfiguration, .getDCRegionExtentLists,
+        .initiateDynamicCapacityAdd, .initiateDynamicCapacityRelease, .dynamicCapacityAddReference,
+        .dynamicCapacityRemoveReference, .dynamicCapacityListTags, .createTaggedBackend, .deleteTaggedBackend,
+        .listTaggedBackends, .getTaggedBackend, .getReleaseStatus, .getExtentDescriptor,
+    ]
+
+    /// The command set, for example 56h.
+    @inlinable @inline(__always)
+    public var commandSet: UInt8 { UInt8(rawValue >> 8) }
+
+    /// The MCTP message type that the command travels in.
+    ///
+    /// Source: DSP0234, DSP0281; QEMU answers a command in the wrong type with Unsupported.
+    @inlinable @inline(__always)
+    public var messageType: MessageType { commandSet >= 0x51 && commandSet <= 0x59 ? .fmAPI : .cci }
+
+    @inlinable
+    public static func < (a: Opcode, b: Opcode) -> Bool { a.rawValue < b.rawValue }
+
+    /// The command's name as the specification writes it; nil if this module does not know the command.
+    public var name: String? {
+        switch self {
+        case .identify: "Identify"
+        case .backgroundOperationStatus: "Background Operation Status"
+        case .getResponseMessageLimit: "Get Response Message Limit"
+        case .setResponseMessageLimit: "Set Response Message Limit"
+        case .requestAbortBackgroundOperation: "Request Abort Background Operation"
+        case .getEventRecords: "Get Event Records"
+        case .clearEventRecords: "Clear Event Records"
+        case .getEventInterruptPolicy: "Get Event Interrupt Policy"
+        case .setEventInterruptPolicy: "Set Event Interrupt Policy"
+        case .getMCTPEventInterruptPolicy: "Get MCTP Event Interrupt Policy"
+        case .setMCTPEventInterruptPolicy: "Set MCTP Event Interrupt Policy"
+        case .eventNotification: "Event Notification"
+        case .getTimestamp: "Get Timestamp"
+        case .setTimestamp: "Set Timestamp"
+        case .getSupportedLogs: "Get Supported Logs"
+        case .getLog: "Get Log"
+        case .getSupportedLogsSubList: "Get Supported Logs Sub-List"
+        case .identifyMemoryDevice: "Identify Memory Device"
+        case .getDynamicCapacityConfiguration: "Get Dynamic Capacity Configuration"
+        case .getDynamicCapacityExtentList: "Get Dynamic Capacity Extent List"
+        case .addDynamicCapacityResponse: "Add Dynamic Capacity Response"
+        case .releaseDynamicCapacity: "Release Dynamic Capacity"
+        case .getDCDInfo: "Get DCD Info"
+        case .getHostDCRegionConfiguration: "Get Host DC Region Configuration"
+        case .setDCRegionConfiguration: "Set DC Region Configuration"
+        case .getDCRegionExtentLists: "Get DC Region Extent Lists"
+        case .initiateDynamicCapacityAdd: "Initiate Dynamic Capacity Add"
+        case .initiateDynamicCapacityRelease: "Initiate Dynamic Capacity Release"
+        case .dynamicCapacityAddReference: "Dynamic Capacity Add Reference"
+        case .dynamicCapacityRemoveReference: "Dynamic Capacity Remove Reference"
+        case .dynamicCapacityListTags: "Dynamic Capacity List Tags"
+        case .createTaggedBackend: "Create Tagged Backend"
+        case .deleteTaggedBackend: "Delete Tagged Backend"
+        case .listTaggedBackends: "List Tagged Backends"
+        case .getTaggedBackend: "Get Tagged Backend"
+        case .getReleaseStatus: "Get Release Status"
+        case .getExtentDescriptor: "Get Extent Descriptor"
+        default: nil
+        }
+    }
+}
+
+extension Opcode: CustomStringConvertible {
+    /// The number as the specification writes it, for example `5604h`.
+    public var description: String {
+        let digits = String(rawValue, radix: 16, uppercase: true)
+        return String(repeating: "0", count: 4 - digits.count) + digits + "h"
+    }
+}

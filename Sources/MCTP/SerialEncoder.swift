@@ -1,0 +1,89 @@
+/// Writes DSP0253 frames: one 7Eh before and one after each, no fill.
+public enum SerialEncoder {
+    /// MCTP payload bytes per packet, the type byte of the first included. Linux accepts no frame with more than 70.
+    public static let packetPayload = Packet.baselinePayload
+
+    /// Most bytes that the frame of a packet can have.
+    public static func bound(_ packetLength: Int) -> Int {
+        1 + 2 + 2 * max(packetLength, 0) + SerialFrame.trailerLength
+    }
+
+    /// Writes the frame of `packet` to the start of `out` and returns its length.
+    ///
+    /// Returns 0 and writes nothing if `packet` is longer than 255 bytes or `out` is smaller than `bound(packet.byteCount)`.
+    public static func encode(_ packet: RawSpan, into out: inout MutableRawSpan) -> Int {
+        guard packet.byteCount <= SerialFrame.maximumPacket, out.byteCount >= bound(packet.byteCount) else { return 0 }
+        return frame(packet, into: &out, at: 0)
+    }
+
+    /// Most bytes that the frames of a message can have.
+    public static func messageBound(_ bodyLength: Int) -> Int {
+        let packets = Fragmenter.packetCount(bodyLength: bodyLength, packetPayload: packetPayload)
+        let packetBytes = packets * Packet.headerLength + 1 + max(bodyLength, 0)
+        return packets * bound(0) + 2 * packetBytes
+    }
+
+    /// Writes the frames of a whole message, payloads of at most 64 bytes, to the start of `out`; returns the number of bytes.
+    ///
+    /// Returns 0 and writes nothing if `out` is smaller than `messageBound(body.byteCount)`.
+    public static func encodeMessage(_ header: MessageHeader, _ body: RawSpan, into out: inout MutableRawSpan) -> Int {
+        guard out.byteCount >= messageBound(body.byteCount) else { return 0 }
+        var fragmenter = Fragmenter(header, bodyLength: body.byteCount, packetPayload: packetPayload)
+        var storage = [68 of UInt8](repeating: 0)
+        var span = storage.mutableSpan
+        // Bytes of bytes: the span has no padding that could be exposed.
+        var packet = unsafe span.mutableBytes
+        var written = 0
+        while true {
+            let length = fragmenter.next(body, into: &packet)
+            guard length > 0 else { return written }
+            written &+= frame(packet.bytes.extracting(first: length), into: &out, at: written)
+        }
+    }
+
+    /// Writes one frame at `start`, where there is room for `bound(packet.byteCount)` bytes; returns its length.
+    private static func frame(_ packet: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
+        let length = UInt8(truncatingIfNeeded: packet.byteCount)
+        var check = FrameCheckSequence(frameOf: length)
+        check.update(packet)
+        out.set(SerialFrame.flag, at: start)
+        out.set(SerialFrame.revision, at: start &+ 1)
+        out.set(length, at: start &+ 2)
+        var end = escape(packet, into: &out, at: start &+ 3)
+        out.set(check.high, at: end)
+        out.set(check.low, at: end &+ 1)
+        out.set(SerialFrame.flag, at: end &+ 2)
+        end &+= SerialFrame.trailerLength
+        return end &- start
+    }
+
+    /// Copies `packet` to `start`, eight bytes at a time, escaping what must be; returns the end. A word is stored whole and then cut
+    /// at its first special byte; there is room for that, for the bound has two bytes for each that is left.
+    private static func escape(_ packet: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
+        var source = 0
+        var target = start
+        let count = packet.byteCount
+        while source < count {
+            if count &- source >= 8 {
+                let word = packet.word64(source)
+                out.set(word64: word, at: target)
+                let special = word.hits(of: SerialFrame.flag) | word.hits(of: SerialFrame.escape)
+                let plain = special.trailingZeroBitCount >> 3
+                source &+= plain
+                target &+= plain
+                if plain == 8 { continue }
+            }
+            let byte = packet.byte(source)
+            source &+= 1
+            if SerialFrame.isSpecial(byte) {
+                out.set(SerialFrame.escape, at: target)
+                out.set(byte & ~SerialFrame.escapedBit, at: target &+ 1)
+                target &+= 2
+            } else {
+                out.set(byte, at: target)
+                target &+= 1
+            }
+        }
+        return target
+    }
+}
