@@ -21,7 +21,7 @@ from fmapid_peer import (
     open_terminal,
 )
 
-IDENTIFY, GET_DC_CONFIGURATION, GET_DCD_INFO = 0x0001, 0x4800, 0x5600
+IDENTIFY, GET_DC_CONFIGURATION, GET_DCD_INFO, INITIATE_DC_ADD = 0x0001, 0x4800, 0x5600, 0x5604
 TYPE_3_DEVICE = 3
 
 
@@ -70,7 +70,9 @@ class ActivationTest(unittest.TestCase):
             with daemon.peer(connect_packet, "control") as control:
                 completion, types, _ = control.control(GET_MESSAGE_TYPES)
                 self.assertEqual((completion, types[0]), (0, len(types) - 1))
-                self.assertIn(control.command(GET_DCD_INFO, kind=FM_API).code, (UNSUPPORTED, UNSUPPORTED_ON_CCI))
+                # It may look, but not hand out capacity.
+                self.assertEqual(control.command(GET_DCD_INFO, kind=FM_API).code, SUCCESS)
+                self.assertIn(control.command(INITIATE_DC_ADD, kind=FM_API).code, (UNSUPPORTED, UNSUPPORTED_ON_CCI))
             self.assertEqual(daemon.stop(), 0)
 
     def test_nothing_runs_before_the_first_connection(self):
