@@ -41,11 +41,12 @@ import Testing
             case 0..<(grows ? 6 : 2):
                 let start = random.next() % walk.span
                 let end = min(start + 1 + random.next() % walk.longest, walk.span)
-                guard !naive.contains(where: { $0.start < end && $0.end > start }) else { continue }
+                let position = naive.firstIndex { $0.end > start } ?? naive.count
+                guard position == naive.count || naive[position].start >= end else { continue }
                 let entry = ExtentIndex.Entry(start: start, end: end, slot: slot, accepted: random.chance(50))
                 slot += 1
                 index.insert(entry)
-                naive.insert(entry, at: naive.firstIndex { $0.start > start } ?? naive.count)
+                naive.insert(entry, at: position)
             case 6..<(grows ? 7 : 9) where !naive.isEmpty:
                 // A cluster empties whole leaves and inner nodes.
                 let first = random.below(naive.count)
@@ -53,9 +54,8 @@ import Testing
                 for entry in naive[first..<(first + count)] { index.remove(start: entry.start) }
                 naive.removeSubrange(first..<(first + count))
             default:
-                let offered = naive.indices.filter { !naive[$0].accepted }
-                guard !offered.isEmpty else { break }
-                let position = random.pick(offered)
+                let first = random.below(naive.count + 1)
+                guard let position = naive[first...].firstIndex(where: { !$0.accepted }) else { break }
                 index.accept(start: naive[position].start)
                 naive[position].accepted = true
             }
@@ -71,33 +71,34 @@ import Testing
         #expect(index.gap(ofAtLeast: 1, from: 5, to: 9) ?? (0, 0) == (5, 9))
     }
 
-    /// Asks one random question of each kind; the first that the index answers differently than the array.
+    /// Asks one random question; nil if the index answers it as the array does.
     private func wrongAnswer(
         of index: ExtentIndex, _ naive: [ExtentIndex.Entry], _ walk: Walk, _ random: inout RandomNumbers
     ) -> String? {
         let address = random.next() % walk.span
-        if index.entry(covering: address) != naive.first(where: { $0.start <= address && $0.end > address }) {
-            return "entry(covering: \(address)) of \(naive)"
+        switch random.below(4) {
+        case 0:
+            let expected = naive.first { $0.start <= address && $0.end > address }
+            return index.entry(covering: address) == expected ? nil : "entry(covering: \(address)) of \(naive)"
+        case 1:
+            let end = address + 1 + random.next() % (walk.longest * 2)
+            let expected = naive.contains { $0.start < end && $0.end > address }
+            return index.overlaps(address, end) == expected ? nil : "overlaps(\(address), \(end)) of \(naive)"
+        case 2:
+            let from = random.chance(50) ? 0 : address
+            let to = random.chance(50) ? walk.span : from + random.next() % (walk.span - from)
+            let minimum = 1 + random.next() % (random.chance(50) ? walk.longest * 4 : max(walk.span / 4, 1))
+            let gap = index.gap(ofAtLeast: minimum, from: from, to: to) ?? (0, 0)
+            let isRight = gap == Self.naiveGap(naive, minimum, from, to) ?? (0, 0)
+            return isRight ? nil : "gap(ofAtLeast: \(minimum), from: \(from), to: \(to)) is \(gap) in \(naive)"
+        default:
+            let offset = random.below(naive.count + 2)
+            let limit = random.below(40)
+            var page: [ExtentIndex.Entry] = []
+            index.forEachAccepted(from: offset, limit: limit) { page.append($0) }
+            let isRight = page == Array(naive.filter { $0.accepted }.dropFirst(offset).prefix(limit))
+            return isRight ? nil : "forEachAccepted(from: \(offset), limit: \(limit)) is \(page) in \(naive)"
         }
-        let end = address + 1 + random.next() % (walk.longest * 2)
-        if index.overlaps(address, end) != naive.contains(where: { $0.start < end && $0.end > address }) {
-            return "overlaps(\(address), \(end)) of \(naive)"
-        }
-        let from = random.chance(50) ? 0 : address
-        let to = random.chance(50) ? walk.span : from + random.next() % (walk.span - from)
-        let minimum = 1 + random.next() % (random.chance(50) ? walk.longest * 4 : max(walk.span / 4, 1))
-        let gap = index.gap(ofAtLeast: minimum, from: from, to: to)
-        if gap ?? (0, 0) != Self.naiveGap(naive, minimum, from, to) ?? (0, 0) {
-            return "gap(ofAtLeast: \(minimum), from: \(from), to: \(to)) is \(String(describing: gap)) in \(naive)"
-        }
-        let offset = random.below(naive.count + 2)
-        let limit = random.below(40)
-        var page: [ExtentIndex.Entry] = []
-        index.forEachAccepted(from: offset, limit: limit) { page.append($0) }
-        if page != Array(naive.filter { $0.accepted }.dropFirst(offset).prefix(limit)) {
-            return "forEachAccepted(from: \(offset), limit: \(limit)) is \(page) in \(naive)"
-        }
-        return nil
     }
 
     private static func naiveGap(
