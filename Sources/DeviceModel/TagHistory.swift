@@ -4,7 +4,8 @@ import CXLWire
 struct TagHistory {
     let capacity: Int
     private var age: [Tag: UInt64] = [:]
-    private var queue: [(tag: Tag, age: UInt64)] = []
+    /// By age. A tag that was seen again has a younger entry behind; the older one is out of date.
+    private(set) var queue: [(tag: Tag, age: UInt64)] = []
     private var head = 0
     private var clock: UInt64 = 0
 
@@ -16,14 +17,14 @@ struct TagHistory {
         clock += 1
         age[tag] = clock
         queue.append((tag, clock))
-        // An entry whose tag was seen again since then is out of date and only takes its place in the queue.
-        while queue.count - head > capacity {
+        while age.count > capacity {
             let oldest = queue[head]
             head += 1
             if age[oldest.tag] == oldest.age { age[oldest.tag] = nil }
         }
-        if head > 64, head * 2 > queue.count {
-            queue.removeFirst(head)
+        // Sweeps when most of the queue is used up or out of date, so each tag costs a constant on average.
+        if queue.count > 2 * age.count + 64 {
+            queue = queue[head...].filter { age[$0.tag] == $0.age }
             head = 0
         }
     }
