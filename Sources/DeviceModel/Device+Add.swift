@@ -29,29 +29,38 @@ extension Device {
         let backend = try checkNewTag(tag, region: region, length: length)
 
         plan.removeAll(keepingCapacity: true)
-        let end = regions[region].end
         guard length <= availableBytes else { throw Refusal(.resourcesExhausted, .poolExhausted) }
-        if let run = hosts[host].indexes[region].gap(ofAtLeast: length, from: regions[region].base, to: end) {
+        let run = hosts[host].indexes[region].gap(ofAtLeast: length, from: regions[region].base, to: regions[region].end)
+        if let run {
             planExtent(start: run.start, length: length, tag: tag, region: region, backend: backend)
         } else {
             guard !contiguous, backend < 0 else { throw Refusal(.resourcesExhausted, .noAddressSpace) }
-            var left = length
-            var position = regions[region].base
-            while left > 0 {
-                guard let run = hosts[host].indexes[region].gap(ofAtLeast: 1, from: position, to: end) else {
-                    throw Refusal(.resourcesExhausted, .noAddressSpace)
-                }
-                guard plan.count < availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
-                // Sequence numbers have 16 bits, and the log bounds the group anyway.
-                guard plan.count < hosts[host].log.room else { throw Refusal(.retryRequired, .eventLogFull) }
-                let taken = min(left, run.end - run.start)
-                planExtent(start: run.start, length: taken, tag: tag, region: region, backend: -1)
-                left -= taken
-                position = run.end
-            }
+            try planRuns(host: host, region: region, length: length, tag: tag)
         }
         try checkRoom(host: host, newTags: tag.isNone ? 0 : 1)
         offerPlan(to: host)
+    }
+
+    /// Plans the lowest free runs that sum to `length`.
+    ///
+    /// Of more extents than the host's log can take, one is planned beyond its room: enough for the group to be refused, but
+    /// only after the checks of what no waiting cures.
+    private mutating func planRuns(host: Int, region: Int, length: UInt64, tag: Tag) throws(Refusal) {
+        let room = hosts[host].log.room
+        var left = length
+        var position = regions[region].base
+        var count = 0
+        while left > 0 {
+            guard let run = hosts[host].indexes[region].gap(ofAtLeast: 1, from: position, to: regions[region].end) else {
+                throw Refusal(.resourcesExhausted, .noAddressSpace)
+            }
+            count += 1
+            guard count <= availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
+            let taken = min(left, run.end - run.start)
+            if count <= room + 1 { planExtent(start: run.start, length: taken, tag: tag, region: region, backend: -1) }
+            left -= taken
+            position = run.end
+        }
     }
 
     private mutating func planExtent(start: UInt64, length: UInt64, tag: Tag, region: Int, backend: Int32) {
