@@ -18,16 +18,15 @@ public struct CommandProcessor: ~Copyable {
             return Outcome(opcode: 0, length: 0, code: .invalidInput)
         }
         let opcode: UInt16 = message.le(3)
-        // A payload as long as asked for, so that tests can fill a peer's send queue.
         let length = opcode == 0x0001 ? 12 + 0x12 : 12
         response.zero(0, length)
         response.storeBytes(of: 1, toByteOffset: 0, as: UInt8.self)
         response.storeBytes(of: message.le(1, as: UInt8.self), toByteOffset: 1, as: UInt8.self)
         response.setLE(opcode, at: 3)
         response.setLE(UInt16(length - 12), at: 5)
-        let code: ReturnCode = opcode == 0x0001 ? .success : .unsupported
+        let code: ReturnCode = opcode == 0x0001 || opcode == 0xC000 ? .success : .unsupported
         response.setLE(code.rawValue, at: 8)
-        return Outcome(opcode: opcode, length: length, code: code, changed: opcode == 0x5604)
+        return Outcome(opcode: opcode, length: length, code: code, changed: opcode == 0xC000)
     }
 
     public mutating func notification(for session: inout CCISession, into message: inout MutableRawSpan) -> Int { 0 }

@@ -147,7 +147,7 @@ extension Options {
             }
         let sharable =
             sharableRegions.isEmpty ? "" : " (sharable: \(sharableRegions.sorted().map(String.init).joined(separator: ", ")))"
-        return "\(memory), \(regions) regions\(sharable), \(hosts) hosts, blocks of \(Size.text(blockSize))"
+        return "\(memory), regions: \(regions)\(sharable), hosts: \(hosts), block size: \(Size.text(blockSize))"
     }
 
     /// The checks that concern more than one option.
