@@ -19,7 +19,15 @@ func makeConfiguration(_ options: Options) throws(ConfigurationError) -> DeviceC
         }
     return try DeviceConfiguration(
         kind: kind, capacity: capacity, hosts: options.hosts, regions: options.regions,
-        sharableRegions: options.sharableRegions, blockSize: options.blockSize)
+        sharableRegions: options.sharableRegions, blockSize: options.blockSize, limits: makeLimits(options))
+}
+
+func makeLimits(_ options: Options) -> Limits {
+    var limits = Limits()
+    if let extents = options.maximumExtents { limits.extents = extents }
+    if let tags = options.maximumTags { limits.tags = tags }
+    if let records = options.eventLogSize { limits.eventRecords = records }
+    return limits
 }
 
 func run(_ options: Options) -> Int32 {
@@ -27,7 +35,9 @@ func run(_ options: Options) -> Int32 {
     do {
         let configuration = try makeConfiguration(options)
         let memory = MemoryBank(stateDirectory: options.stateDirectory)
-        let processor = CommandProcessor(configuration: configuration, memory: memory)
+        let processor = CommandProcessor(
+            configuration: configuration, memory: memory,
+            identity: DeviceIdentity(serialNumber: UInt64(truncatingIfNeeded: EndpointUUID.make(eid: options.eid) >> 64)))
         let daemon = try Daemon(options: options, processor: processor, memory: memory, log: log)
         return daemon.run(shape: options.shape)
     } catch let error as SystemError {

@@ -25,7 +25,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -108,7 +107,5 @@ static inline int clinux_add_seals(int fd, int seals) { return fcntl(fd, F_ADD_S
 static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
 
 // Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.
-static inline unsigned long long clinux_file_size_limit(void) {
-    struct rlimit r;
-    return getrlimit(RLIMIT_FSIZE, &r) ? RLIM_INFINITY : r.rlim_cur;
-}
+// Not inline: <sys/resource.h> differs between this module and Swift's Glibc, which the compiler refuses.
+unsigned long long clinux_file_size_limit(void);

@@ -1,4 +1,5 @@
 import CXLWire
+import DeviceModel
 
 /// What a CCI is for: it fixes the commands that are served on it. It belongs to the listener, never to what a peer claims.
 public enum CCIKind: Hashable, Sendable {
@@ -11,12 +12,7 @@ public enum CCIKind: Hashable, Sendable {
 }
 
 /// A memory object that gives extents their bytes.
-public enum MemoryObject: Hashable, Sendable {
-    /// A tagged backend, by its id.
-    case backend(UInt32)
-    /// An allocation from the pool of a static device; it comes into being when its first descriptor is asked for.
-    case pool(id: UInt64, size: UInt64)
-}
+public typealias MemoryObject = DeviceModel.MemoryObject
 
 /// A descriptor that the answer to C020h carries beside its bytes.
 public struct DescriptorGrant: Equatable, Sendable {

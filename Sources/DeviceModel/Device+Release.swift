@@ -1,0 +1,151 @@
+import CXLWire
+
+/// How the FM asks for capacity back (5605h byte 02h).
+public struct ReleaseOptions: OptionSet, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Withdraw at once, without waiting for the host.
+    public static let forced = ReleaseOptions(rawValue: 1 << 4)
+    /// The bytes read as zero before anybody is given them again.
+    public static let sanitize = ReleaseOptions(rawValue: 1 << 5)
+}
+
+// What the fabric manager does to get capacity back (5605h).
+extension Device {
+    /// 5605h with policy 0 (tag-based): `length` bytes of what the host has under `tag`.
+    ///
+    /// - Throws: Invalid Input for an unknown host, a tag that the host does not have, a bad length, and a part of whole-only
+    ///   capacity; Resources Exhausted for more than the host has; Invalid Physical Address if it is only on offer and `forced`
+    ///   is not set; Retry Required when the host's event log has no room.
+    public mutating func requestRelease(host: Int, tag: Tag, length: UInt64, options: ReleaseOptions) throws(Refusal) {
+        try checkHost(host)
+        guard !tag.isNone else { throw Refusal(.invalidInput, .nullTag) }
+        guard let slot = tagSlots[tag], let index = tags[Int(slot)].holding(of: host) else {
+            throw Refusal(.invalidInput, tagSlots[tag] == nil ? .unknownTag : .tagNotHeldByHost)
+        }
+        let holding = tags[Int(slot)].holdings[index]
+        let region = regions[Int(extents[Int(holding.first)].region)]
+        guard length > 0, region.isAligned(length) else { throw Refusal(.invalidInput, .lengthZeroOrUnaligned) }
+        let forced = options.contains(.forced)
+        if !forced, holding.acceptedExtents == 0 { throw Refusal(.invalidPhysicalAddress, .extentOnlyOffered) }
+        let held = holding.acceptedBytes + (forced ? holding.offeredBytes : 0)
+        guard length <= held else { throw Refusal(.resourcesExhausted, .moreThanHeld) }
+        if length < held, isWholeOnly(holding.first) { throw Refusal(.invalidInput, .wholeTagOnly) }
+        if tags[Int(slot)].isSharable, forced, holding.acceptedBytes > 0, holding.offeredBytes > 0 {
+            throw Refusal(.invalidInput, .wholeTagOnly)
+        }
+        pickByTag(holding, length: length, withOffered: forced)
+        try release(host: host, options: options)
+    }
+
+    /// Fills `pieces` with `length` bytes of a tag's extents: accepted ones first, whole as far as that goes; the last one is cut
+    /// at its upper end.
+    private mutating func pickByTag(_ holding: Holding, length: UInt64, withOffered: Bool) {
+        pieces.removeAll(keepingCapacity: true)
+        var left = length
+        for state in [ExtentRecord.State.accepted, .offered] where state == .accepted || withOffered {
+            var slot = holding.first
+            while slot >= 0, left > 0 {
+                let record = extents[Int(slot)]
+                if record.state == state {
+                    let taken = min(left, record.length)
+                    pieces.append(Piece(slot: slot, start: record.end - taken, length: taken))
+                    left -= taken
+                }
+                slot = record.next
+            }
+        }
+        pieces.sort { $0.start < $1.start }
+    }
+
+    /// 5605h with policy 1 (prescriptive): the ranges that the list names. A tag in the list must be the extent's.
+    ///
+    /// - Throws: Invalid Extent List for an empty or malformed list and for what the host does not have; Invalid Physical Address
+    ///   for what is only on offer, unless `forced`; Invalid Input for a part of whole-only capacity; Resources Exhausted;
+    ///   Retry Required.
+    public mutating func requestRelease(host: Int, extents list: [Extent], options: ReleaseOptions) throws(Refusal) {
+        try checkHost(host)
+        guard !list.isEmpty else { throw Refusal(.invalidExtentList, .extentListEmpty) }
+        _ = try sortedRanges(list.map { DPARange(start: $0.start, length: $0.length) }, outside: .invalidExtentList)
+        pieces.removeAll(keepingCapacity: true)
+        for extent in list {
+            let first = pieces.count
+            guard cover(DPARange(start: extent.start, length: extent.length), of: host) else {
+                throw Refusal(.invalidExtentList, .extentNotHeld)
+            }
+            for piece in pieces[first...] where !extent.tag.isNone && tag(at: extents[Int(piece.slot)].tag) != extent.tag {
+                throw Refusal(.invalidExtentList, .extentNotHeld)
+            }
+        }
+        if !options.contains(.forced) {
+            for piece in pieces where extents[Int(piece.slot)].state != .accepted {
+                throw Refusal(.invalidPhysicalAddress, .extentOnlyOffered)
+            }
+        }
+        pieces.sort { $0.start < $1.start }
+        mergePieces()
+        try checkWholes(host: host, code: .invalidInput)
+        try release(host: host, options: options)
+    }
+
+    /// Asks for `pieces`, which are in address order, or takes them.
+    private mutating func release(host: Int, options: ReleaseOptions) throws(Refusal) {
+        if options.contains(.forced) {
+            guard extentsAddedByCutting() <= availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
+            force(host: host, sanitize: options.contains(.sanitize))
+            return
+        }
+        guard pieces.count <= hosts[host].log.room else { throw Refusal(.retryRequired, .eventLogFull) }
+        for (index, piece) in pieces.enumerated() {
+            extents[Int(piece.slot)].isReleasing = true
+            if options.contains(.sanitize) { extents[Int(piece.slot)].sanitize = true }
+            hosts[host].log.append(event(.releaseCapacity, extent: describe(piece), more: index + 1 < pieces.count))
+        }
+    }
+
+    private mutating func force(host: Int, sanitize: Bool) {
+        var withdrawn: [Extent] = []
+        for piece in pieces {
+            if extents[Int(piece.slot)].state == .accepted {
+                withdrawn.append(describe(piece))
+            } else {
+                killOffer(of: host, piece)
+            }
+        }
+        for (cut, part) in take(sanitize: sanitize) { moveOffer(of: host, from: cut, to: part) }
+        guard !withdrawn.isEmpty else { return }
+        hosts[host].generation &+= 1
+        // A forced release never fails for a full log; the host then learns of it from the overflow and the generation number.
+        guard hosts[host].log.room >= withdrawn.count else { return hosts[host].log.lose(withdrawn.count, at: timestamp) }
+        for (index, extent) in withdrawn.enumerated() {
+            hosts[host].log.append(event(.forcedCapacityRelease, extent: extent, more: index + 1 < withdrawn.count))
+        }
+    }
+
+    // MARK: Offers that lose extents
+
+    /// Marks a part of an offered extent as dead: it keeps its place in its offer, and an answer that names it adds nothing.
+    private mutating func killOffer(of host: Int, _ piece: Piece) {
+        let offer = hosts[host].place(of: extents[Int(piece.slot)].offer)
+        guard let position = hosts[host].offers[offer].member(at: piece.start, slot: piece.slot) else { return }
+        let member = hosts[host].offers[offer].members[position]
+        var parts: [Offer.Member] = []
+        if member.start < piece.start {
+            parts.append(.init(start: member.start, length: piece.start - member.start, slot: member.slot))
+        }
+        parts.append(.init(start: piece.start, length: piece.length, slot: -1))
+        if piece.end < member.end { parts.append(.init(start: piece.end, length: member.end - piece.end, slot: member.slot)) }
+        hosts[host].offers[offer].members.replaceSubrange(position...position, with: parts)
+    }
+
+    /// After a cut, the member at the part's addresses belongs to the part's new slot.
+    private mutating func moveOffer(of host: Int, from cut: Int32, to part: Int32) {
+        let record = extents[Int(part)]
+        guard record.state == .offered else { return }
+        let offer = hosts[host].place(of: record.offer)
+        guard let position = hosts[host].offers[offer].member(at: record.start, slot: cut) else { return }
+        hosts[host].offers[offer].members[position].slot = part
+    }
+}

@@ -1,0 +1,245 @@
+import CXLWire
+
+// The few primitives through which every command changes extents, tags and memory objects. They keep all indexes, counters and
+// sums together, so that commands only decide what to do.
+extension Device {
+    // MARK: Extents
+
+    /// Enters an extent with its tag and memory object; the object gains a reference.
+    mutating func addExtent(_ record: ExtentRecord) -> Int32 {
+        let slot: Int32
+        if let reused = freeExtents.popLast() {
+            slot = reused
+            extents[Int(slot)] = record
+        } else {
+            slot = Int32(extents.count)
+            extents.append(record)
+        }
+        let host = Int(record.host)
+        hosts[host].indexes[Int(record.region)].insert(
+            .init(start: record.start, end: record.end, slot: slot, accepted: record.state == .accepted))
+        objects[Int(record.object)].references += 1
+        extentCount += 1
+        regionExtents[Int(record.region)] += 1
+        if record.state == .accepted {
+            hosts[host].acceptedExtents += 1
+            hosts[host].acceptedBytes += record.length
+        } else {
+            hosts[host].offeredBytes += record.length
+        }
+        if record.tag >= 0 { link(slot) }
+        return slot
+    }
+
+    /// Turns an offered extent into an accepted one.
+    mutating func acceptExtent(_ slot: Int32) {
+        let record = extents[Int(slot)]
+        let host = Int(record.host)
+        extents[Int(slot)].state = .accepted
+        hosts[host].indexes[Int(record.region)].accept(start: record.start)
+        hosts[host].acceptedExtents += 1
+        hosts[host].acceptedBytes += record.length
+        hosts[host].offeredBytes -= record.length
+        if record.tag >= 0, let holding = tags[Int(record.tag)].holding(of: host) {
+            tags[Int(record.tag)].holdings[holding].offeredExtents -= 1
+            tags[Int(record.tag)].holdings[holding].offeredBytes -= record.length
+            tags[Int(record.tag)].holdings[holding].acceptedExtents += 1
+            tags[Int(record.tag)].holdings[holding].acceptedBytes += record.length
+            tagGeneration &+= 1
+        }
+    }
+
+    /// Takes an extent out of every index and gives its slot back. What happens to its tag and bytes is the caller's: see
+    /// ``freeExtent(_:)`` and ``carve(_:_:state:)``.
+    private mutating func unlinkExtent(_ slot: Int32) {
+        let record = extents[Int(slot)]
+        let host = Int(record.host)
+        hosts[host].indexes[Int(record.region)].remove(start: record.start)
+        extentCount -= 1
+        regionExtents[Int(record.region)] -= 1
+        if record.state == .accepted {
+            hosts[host].acceptedExtents -= 1
+            hosts[host].acceptedBytes -= record.length
+        } else {
+            hosts[host].offeredBytes -= record.length
+        }
+        if record.tag >= 0 { unlink(slot) }
+        extents[Int(slot)].state = .free
+        freeExtents.append(slot)
+    }
+
+    /// Ends an extent: its host has it no more. Capacity, tag and memory follow as far as nobody else holds them.
+    mutating func freeExtent(_ slot: Int32, sanitize: Bool) {
+        let record = extents[Int(slot)]
+        // What was only on offer was never reachable, so there is nothing to hide.
+        let sanitizes =
+            record.state == .accepted && (sanitize || record.sanitize || regions[Int(record.region)].sanitizeOnRelease)
+        if record.tag >= 0, sanitizes { tags[Int(record.tag)].sanitize = true }
+        unlinkExtent(slot)
+        let isShared = record.tag >= 0 && tags[Int(record.tag)].isSharable
+        if !isShared {
+            bytesInUse -= record.length
+            if case .backend = objects[Int(record.object)].identity, sanitizes {
+                effects.append(.zero(objects[Int(record.object)].identity, offset: 0, length: record.length))
+            } else if objects[Int(record.object)].references > 1, objects[Int(record.object)].isMaterialised {
+                // The rest of this pool allocation lives on elsewhere; what nobody has any more goes back to the system.
+                effects.append(.zero(objects[Int(record.object)].identity, offset: record.offset, length: record.length))
+            }
+        }
+        dropObject(record.object)
+        if record.tag >= 0 { settleTag(record.tag) }
+    }
+
+    /// Replaces an extent by the parts of it that `kept` lists (in order, inside it), and gives the rest back to the pool.
+    ///
+    /// Only for extents of pool allocations that are not shared. `kept` is not empty; all parts get `state`.
+    mutating func carve(_ slot: Int32, kept: some Collection<DPARange>, state: ExtentRecord.State, added: (Int32) -> Void) {
+        let record = extents[Int(slot)]
+        let tag = record.tag
+        unlinkExtent(slot)
+        var position = record.start
+        for range in kept {
+            giveBack(record, from: position, to: range.start)
+            var part = record
+            part.start = range.start
+            part.length = range.length
+            part.offset = record.offset + (range.start - record.start)
+            part.state = state
+            part.isReleasing = false
+            part.sanitize = false
+            added(addExtent(part))
+            position = range.start + range.length
+        }
+        giveBack(record, from: position, to: record.end)
+        dropObject(record.object)
+        if tag >= 0 { tagGeneration &+= 1 }
+    }
+
+    private mutating func giveBack(_ record: ExtentRecord, from start: UInt64, to end: UInt64) {
+        guard end > start else { return }
+        bytesInUse -= end - start
+        if objects[Int(record.object)].isMaterialised {
+            effects.append(
+                .zero(objects[Int(record.object)].identity, offset: record.offset + (start - record.start), length: end - start))
+        }
+    }
+
+    // MARK: The extents of a tag on a host
+
+    private mutating func link(_ slot: Int32) {
+        let record = extents[Int(slot)]
+        let tag = Int(record.tag)
+        let holding: Int
+        if let found = tags[tag].holding(of: Int(record.host)) {
+            holding = found
+        } else {
+            holding = tags[tag].holdings.firstIndex { $0.host > record.host } ?? tags[tag].holdings.count
+            tags[tag].holdings.insert(
+                Holding(host: record.host, first: -1, acceptedExtents: 0, offeredExtents: 0, acceptedBytes: 0, offeredBytes: 0),
+                at: holding)
+        }
+        let first = tags[tag].holdings[holding].first
+        extents[Int(slot)].previous = -1
+        extents[Int(slot)].next = first
+        if first >= 0 { extents[Int(first)].previous = slot }
+        tags[tag].holdings[holding].first = slot
+        if record.state == .accepted {
+            tags[tag].holdings[holding].acceptedExtents += 1
+            tags[tag].holdings[holding].acceptedBytes += record.length
+        } else {
+            tags[tag].holdings[holding].offeredExtents += 1
+            tags[tag].holdings[holding].offeredBytes += record.length
+        }
+        tagGeneration &+= 1
+    }
+
+    private mutating func unlink(_ slot: Int32) {
+        let record = extents[Int(slot)]
+        let tag = Int(record.tag)
+        guard let holding = tags[tag].holding(of: Int(record.host)) else { return }
+        if record.previous >= 0 {
+            extents[Int(record.previous)].next = record.next
+        } else {
+            tags[tag].holdings[holding].first = record.next
+        }
+        if record.next >= 0 { extents[Int(record.next)].previous = record.previous }
+        if record.state == .accepted {
+            tags[tag].holdings[holding].acceptedExtents -= 1
+            tags[tag].holdings[holding].acceptedBytes -= record.length
+        } else {
+            tags[tag].holdings[holding].offeredExtents -= 1
+            tags[tag].holdings[holding].offeredBytes -= record.length
+        }
+        if tags[tag].holdings[holding].first < 0 { tags[tag].holdings.remove(at: holding) }
+        tagGeneration &+= 1
+    }
+
+    // MARK: Tags
+
+    mutating func addTag(_ tag: Tag, isSharable: Bool, backend: Int32) -> Int32 {
+        let record = TagRecord(
+            tag: tag, isSharable: isSharable, isReferenced: false, sanitize: false, backend: backend, holdings: [], pieces: [],
+            position: Int32(tagList.count))
+        let slot: Int32
+        if let reused = freeTags.popLast() {
+            slot = reused
+            tags[Int(slot)] = record
+        } else {
+            slot = Int32(tags.count)
+            tags.append(record)
+        }
+        tagSlots[tag] = slot
+        tagList.append(slot)
+        tagGeneration &+= 1
+        return slot
+    }
+
+    /// Ends a tag that nobody holds any more, and with it what a sharable one kept.
+    mutating func settleTag(_ slot: Int32) {
+        guard tags[Int(slot)].holdings.isEmpty, !tags[Int(slot)].isReferenced else { return }
+        let record = tags[Int(slot)]
+        for piece in record.pieces {
+            bytesInUse -= piece.length
+            if case .backend = objects[Int(piece.object)].identity, record.sanitize {
+                effects.append(.zero(objects[Int(piece.object)].identity, offset: 0, length: piece.length))
+            }
+            dropObject(piece.object)
+        }
+        tagSlots[record.tag] = nil
+        if let last = tagList.popLast(), last != slot {
+            tagList[Int(record.position)] = last
+            tags[Int(last)].position = record.position
+        }
+        tags[Int(slot)].pieces = []
+        freeTags.append(slot)
+        history.insert(record.tag)
+        tagGeneration &+= 1
+    }
+
+    // MARK: Memory objects
+
+    /// A new object without references; its creator adds them at once.
+    mutating func addObject(_ identity: MemoryObject) -> Int32 {
+        let record = ObjectRecord(identity: identity, references: 0, isMaterialised: false)
+        if let reused = freeObjects.popLast() {
+            objects[Int(reused)] = record
+            return reused
+        }
+        objects.append(record)
+        return Int32(objects.count - 1)
+    }
+
+    mutating func addPoolObject(size: UInt64) -> Int32 {
+        defer { nextPoolID += 1 }
+        return addObject(.pool(id: nextPoolID, size: size))
+    }
+
+    private mutating func dropObject(_ slot: Int32) {
+        objects[Int(slot)].references -= 1
+        guard objects[Int(slot)].references == 0 else { return }
+        if case .pool = objects[Int(slot)].identity, objects[Int(slot)].isMaterialised {
+            effects.append(.discard(objects[Int(slot)].identity))
+        }
+        freeObjects.append(slot)
+    }
+}
