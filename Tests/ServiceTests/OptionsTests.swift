@@ -54,7 +54,7 @@ import Testing
         (["--lazy", "1G", "--lazy", "1G"], "the device has one pool"),
         (["--lazy", "1G", "--regions", "9"], "--regions 9: not a number from 1 to 8"),
         (["--lazy", "1G", "--regions", "-1"], "--regions -1: not a number"),
-        (["--lazy", "1G", "--hosts", "0"], "--hosts 0: not a number from 1 to 1024"),
+        (["--lazy", "1G", "--hosts", "0"], "--hosts 0: not a number from 1 to 255"),
         (["--lazy", "1G", "--eid", "255"], "--eid 255: not a number from 8 to 254"),
         (["--lazy", "1G", "--packet-size", "67"], "--packet-size 67: not a number from 68 to 65536"),
         (["--lazy", "1G", "--sharable-region", "1"], "--sharable-region 1: there is no such region"),

@@ -10,12 +10,19 @@ final class TemporaryDirectory: Sendable {
         path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    deinit {
-        unsafe nftw(
-            path,
-            { path, _, _, _ in
-                unsafe path.map { unsafe remove($0) } ?? 0
-            }, 16, Int32(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
+    deinit { Self.remove(path) }
+
+    private static func remove(_ path: String) {
+        if let directory = unsafe opendir(path) {
+            while let entry = unsafe readdir(directory) {
+                let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                }
+                if name != ".", name != ".." { remove(path + "/" + name) }
+            }
+            unsafe closedir(directory)
+        }
+        _ = unsafe Glibc.remove(path)
     }
 
     func file(_ name: String) -> String { path + "/" + name }
