@@ -52,7 +52,7 @@ struct Reassembler: ~Copyable {
         let (slot, evicted) = claim()
         slots[slot].key = Self.key(packet)
         slots[slot].type = packet.message.type
-        slots[slot].nextSequence = packet.sequence &+ 1 & 0x03
+        slots[slot].nextSequence = (packet.sequence &+ 1) & 0x03
         slots[slot].unit = body.byteCount &+ 1
         slots[slot].length = 0
         slots[slot].started = starts
@@ -73,7 +73,7 @@ struct Reassembler: ~Copyable {
         }
         guard payload.byteCount <= maximumMessage &- slots[slot].length else { return lose(slot, .longMessage) }
         store(payload, in: slot)
-        slots[slot].nextSequence = packet.sequence &+ 1 & 0x03
+        slots[slot].nextSequence = (packet.sequence &+ 1) & 0x03
         guard isLast else { return .more }
         release(slot)
         let header = MessageHeader(
@@ -85,13 +85,11 @@ struct Reassembler: ~Copyable {
     /// Body of the message that was completed in `slot`, until the next packet; empty for a slot that never held one.
     @_lifetime(borrow self)
     func body(_ slot: Int) -> RawSpan {
-        let range = slots.indices.contains(slot) ? slot * maximumMessage..<slot * maximumMessage + slots[slot].length : 0..<0
+        let length = slots.indices.contains(slot) ? slots[slot].length : 0
+        let start = length > 0 ? slot &* maximumMessage : 0
         // Bytes of bytes: the span has no padding that could be exposed.
-        return unsafe pool.span.bytes.extracting(range)
+        return unsafe pool.span.bytes.extracting(start..<start &+ length)
     }
-
-    /// Bytes that the message buffers take.
-    var memory: Int { pool.count }
 
     // MARK: - Slots
 

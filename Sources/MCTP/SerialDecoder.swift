@@ -71,9 +71,9 @@ public struct SerialDecoder: ~Copyable {
         }
     }
 
-    /// Gives up the unfinished frame that `next` is waiting for at `offset`: to be called when the line has long been silent, so that a
-    /// frame that lost its end does not hold back the good one behind it. Call `next` again with the same input.
-    public mutating func abandon(_ input: RawSpan, _ offset: inout Int) {
+    /// Gives up the unfinished frame that `next` waits for at `input[offset...]`: for a caller whose line has long been silent, so that
+    /// a frame that lost its end does not hold back a good one behind it. Call `next` again with the same input and offset.
+    public mutating func abandon(_ input: RawSpan, at offset: Int) {
         guard afterFlag, offset < input.byteCount else { return }
         counters.count(.abandoned)
         afterFlag = false
