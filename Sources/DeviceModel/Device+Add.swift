@@ -247,6 +247,7 @@ extension Device {
         members.sort { $0.start < $1.start }
         hosts[host].offers.append(Offer(members: members))
         hosts[host].nextOffer &+= 1
+        touchHost(host)
     }
 
     private mutating func offer(_ planned: PlannedExtent, to host: Int) -> Offer.Member {
@@ -281,5 +282,6 @@ extension Device {
     private mutating func insertPiece(_ piece: TagRecord.Piece, at sequence: Int, of tag: Int32) {
         while tags[Int(tag)].pieces.count <= sequence { tags[Int(tag)].pieces.append(piece) }
         tags[Int(tag)].pieces[sequence] = piece
+        touchTag(tag)
     }
 }

@@ -98,7 +98,9 @@ extension Device {
             return
         }
         guard pieces.count <= hosts[host].log.room else { throw Refusal(.retryRequired, .eventLogFull) }
+        touchHost(host)
         for (index, piece) in pieces.enumerated() {
+            touchExtent(piece.slot)
             extents[Int(piece.slot)].isReleasing = true
             if options.contains(.sanitize) { extents[Int(piece.slot)].sanitize = true }
             hosts[host].log.append(event(.releaseCapacity, extent: describe(piece), more: index + 1 < pieces.count))
@@ -106,6 +108,7 @@ extension Device {
     }
 
     private mutating func force(host: Int, sanitize: Bool) {
+        touchHost(host)
         var withdrawn: [Extent] = []
         for piece in pieces {
             if extents[Int(piece.slot)].state == .accepted {
@@ -138,6 +141,7 @@ extension Device {
         parts.append(.init(start: piece.start, length: piece.length, slot: -1))
         if piece.end < member.end { parts.append(.init(start: piece.end, length: member.end - piece.end, slot: member.slot)) }
         hosts[host].offers[offer].members.replaceSubrange(position...position, with: parts)
+        hosts[host].noteOfferChanged(extents[Int(piece.slot)].offer)
     }
 
     /// After a cut, the member at the part's addresses belongs to the part's new slot.

@@ -48,6 +48,9 @@ public struct Device: Sendable {
     /// The caller's clock, ns; set it before each command.
     public var now: UInt64 = 0
 
+    /// What has changed since the last commit.
+    var changes = ChangeLists()
+
     /// Work for the memory behind the device, in order.
     public internal(set) var effects: [MemoryEffect] = []
 
@@ -140,7 +143,10 @@ public struct Device: Sendable {
     public var timestamp: UInt64 { clockOffset.map { now &+ $0 } ?? 0 }
 
     /// Sets the device time (0301h).
-    public mutating func setTimestamp(_ value: UInt64) { clockOffset = value &- now }
+    public mutating func setTimestamp(_ value: UInt64) {
+        clockOffset = value &- now
+        touchDevice()
+    }
 
     // MARK: Event logs
 
@@ -155,16 +161,24 @@ public struct Device: Sendable {
 
     /// Clears the oldest records of a host's log, or for nil of the FM's; see ``EventLog/clear(_:)``.
     public mutating func clearEvents(of host: Int?, handles: [UInt16]) throws(Refusal) {
-        guard let host else { return try fmLog.clear(handles) }
+        guard let host else {
+            try fmLog.clear(handles)
+            return touchDevice()
+        }
         try checkHost(host)
         try hosts[host].log.clear(handles)
+        touchHost(host)
     }
 
     /// Clears all records of a host's log, or for nil of the FM's; see ``EventLog/clearAll()``.
     public mutating func clearAllEvents(of host: Int?) throws(Refusal) {
-        guard let host else { return try fmLog.clearAll() }
+        guard let host else {
+            try fmLog.clearAll()
+            return touchDevice()
+        }
         try checkHost(host)
         try hosts[host].log.clearAll()
+        touchHost(host)
     }
 
     func event(_ kind: DeviceEvent.Kind, host: Int = 0, region: Int = 0, extent: Extent, more: Bool) -> DeviceEvent {
@@ -178,6 +192,7 @@ public struct Device: Sendable {
     /// Posts a chain of `count` records to the FM's log, all of them or, with the overflow noted, none.
     mutating func postToFM(_ kind: DeviceEvent.Kind, host: Int, count: Int, _ extent: (Int) -> Extent) {
         guard count > 0 else { return }
+        touchDevice()
         guard fmLog.room >= count else { return fmLog.lose(count, at: timestamp) }
         for index in 0..<count {
             fmLog.append(event(kind, host: host, extent: extent(index), more: index + 1 < count))

@@ -42,7 +42,7 @@ struct Engine: ~Copyable {
         let outcome = Self.run(&processor, &answer, &dialogue.session, header.type, message, now)
         executed = true
         if outcome.changed { changed = true }
-        if outcome.changed || outcome.code != .success || verbose {
+        if outcome.changed || outcome.descriptor != nil || outcome.code != .success || verbose {
             audit.append(AuditEntry(listener: dialogue.listener, peer: dialogue.peer, outcome: outcome))
         }
         // Nobody waits for an answer to an answer.
