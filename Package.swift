@@ -46,7 +46,10 @@ let package = Package(
         .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface"], swiftSettings: strict),
         .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
         .testTarget(name: "StoreTests", dependencies: ["Store", "DeviceModel"], swiftSettings: strict),
-        .testTarget(name: "ServiceTests", dependencies: ["Service"], swiftSettings: strict),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],
+            swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -118,17 +118,27 @@ public final class Daemon {
             }
         } catch {
             log.write(.error, &acceptFailures, now: Clock.steady(), "listener \(listener.name): \(error)")
-            if error.code == EMFILE || error.code == ENFILE { turnAway(listener) }
-            pauseAccepting()
+            let isOutOfDescriptors = error.code == EMFILE || error.code == ENFILE
+            if !isOutOfDescriptors || !turnAway(listener) { pauseAccepting() }
         }
     }
 
-    /// Takes one waiting connection with the reserve and closes it, so that its peer learns of the refusal.
-    private func turnAway(_ listener: Listener) {
-        guard reserve != nil else { return }
-        reserve = nil
-        _ = try? Sockets.accept(listener.number)
-        reserve = try? Self.openReserve()
+    /// Takes waiting connections with the reserve's descriptor and closes them, so that their peers learn of the refusal.
+    /// False if that is not possible.
+    private func turnAway(_ listener: Listener) -> Bool {
+        for _ in 0..<Limit.acceptsPerTurn {
+            guard reserve != nil else { return false }
+            reserve = nil
+            let isEmpty: Bool
+            do throws(SystemError) {
+                isEmpty = try Sockets.accept(listener.number) == nil
+                reserve = try Self.openReserve()
+            } catch {
+                return false
+            }
+            if isEmpty { return true }
+        }
+        return true
     }
 
     /// A listener that cannot accept stays readable; without a pause it would keep the loop busy.

@@ -59,16 +59,16 @@ struct Outbox: ~Copyable {
         }
         var fragments = Fragmenter(
             header, bodyLength: body.byteCount, packetPayload: PacketBinding.payload(maximumPacket: maximum))
-        while true {
+        while !fragments.isFinished {
             var room = bytes.mutableSpan(end + Self.recordHeader..<bytes.capacity)
             let length = fragments.next(body, into: &room)
-            guard length > 0 else { return true }
             var record = bytes.mutableSpan(end..<end + Self.recordHeader)
             record.setLE(UInt32(length), at: 0)
             record.setLE(number, at: 4)
             number = -1
             end += Self.recordHeader + length
         }
+        return true
     }
 
     /// Gives the peer as much as it takes.

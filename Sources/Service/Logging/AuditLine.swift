@@ -11,7 +11,7 @@ struct AuditLine {
         let opcode = Opcode(rawValue: outcome.opcode)
         let what = opcode.name.map { "\($0) (\(opcode))" } ?? "command \(opcode)"
         var result = outcome.code.name
-        if outcome.reason != .none { result += " (\(outcome.reason))" }
+        if outcome.reason != .none { result += " (\(outcome.reason.text))" }
         text = "\(listener) [\(role.text)] \(entry.peer.text): \(what): \(result)"
         var fields: [(StaticString, String)] = [
             ("FMAPID_LISTENER", listener), ("FMAPID_ROLE", role.text), ("FMAPID_PEER", entry.peer.text),

@@ -1,4 +1,5 @@
 import CommandInterface
+import DeviceModel
 
 /// A command line or environment that cannot be served; the text says what is wrong and what is allowed.
 public struct UsageError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -58,7 +59,7 @@ extension Options {
           --lazy SIZE            address space of SIZE, memory from tagged backends
           --static SIZE          a pool of SIZE bytes of memory
           --regions N            dynamic capacity regions, 1 to 8 (default 1)
-          --hosts N              hosts, 1 to 1024 (default 1)
+          --hosts N              hosts, 1 to 255 (default 1)
           --sharable-region R    region R may be shared among hosts (repeatable)
           --block-size SIZE      block size of the regions (default 2MiB)
           --max-extents N        limit of extents
@@ -115,15 +116,15 @@ extension Options {
                     throw UsageError("--listen \(text): there is a listener '\(spec.name)' already")
                 }
                 options.listeners.append(spec)
-            case "--regions": options.regions = try parser.number(1...8)
-            case "--hosts": options.hosts = try parser.number(1...1024)
+            case "--regions": options.regions = try parser.number(1...DeviceConfiguration.maximumRegions)
+            case "--hosts": options.hosts = try parser.number(1...DeviceConfiguration.maximumHosts)
             case "--sharable-region": options.sharableRegions.insert(try parser.number(0...7))
             case "--block-size": options.blockSize = try parser.size()
             case "--eid": options.eid = UInt8(try parser.number(8...254))
             case "--state-dir": options.stateDirectory = try parser.value()
             case "--packet-size": options.packetSize = try parser.number(Limit.packet)
-            case "--max-extents": options.maximumExtents = try parser.number(1...1_000_000)
-            case "--max-tags": options.maximumTags = try parser.number(1...1_000_000)
+            case "--max-extents": options.maximumExtents = try parser.number(1...16_777_216)
+            case "--max-tags": options.maximumTags = try parser.number(1...16_777_216)
             case "--event-log-size": options.eventLogSize = try parser.number(1...65_535)
             case "--max-links": options.maximumLinks = try parser.number(1...Limit.links)
             default: throw UsageError("\(option): no such option; fmapid --help lists them")
@@ -147,7 +148,7 @@ extension Options {
             }
         let sharable =
             sharableRegions.isEmpty ? "" : " (sharable: \(sharableRegions.sorted().map(String.init).joined(separator: ", ")))"
-        return "\(memory), \(regions) regions\(sharable), \(hosts) hosts, blocks of \(Size.text(blockSize))"
+        return "\(memory), regions: \(regions)\(sharable), hosts: \(hosts), block size: \(Size.text(blockSize))"
     }
 
     /// The checks that concern more than one option.

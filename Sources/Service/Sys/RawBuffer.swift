@@ -6,14 +6,13 @@ import Glibc
     let capacity: Int
 
     init(capacity: Int) {
-        precondition(capacity > 0)
-        unsafe base = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        // Zeroed, because a span promises initialised bytes; calloc leaves pages that nobody uses untouched.
+        guard capacity > 0, let base = unsafe calloc(1, capacity) else { fatalError("no memory for \(capacity) bytes") }
+        unsafe self.base = base
         self.capacity = capacity
-        // Nothing reads a byte that was not written, but a span over uninitialised memory would promise more than holds.
-        unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: capacity)
     }
 
-    deinit { unsafe base.deallocate() }
+    deinit { unsafe free(base) }
 
     // Safety of both spans: `range` lies inside the allocation (checked), the bytes are initialised (init), and the
     // lifetime is tied to the access to self, so the memory outlives the span and a mutable span excludes others.

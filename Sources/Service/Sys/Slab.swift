@@ -41,8 +41,6 @@ struct Handle: Equatable, Sendable {
         unsafe elements.deallocate()
     }
 
-    var isFull: Bool { free.isEmpty }
-
     func contains(_ handle: Handle) -> Bool {
         Int(handle.slot) < capacity && handle.generation & 1 == 1 && generations[Int(handle.slot)] == handle.generation
     }
