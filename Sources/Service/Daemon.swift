@@ -7,9 +7,10 @@ import Memory
 public final class Daemon {
     private let options: Options
     private let log: Log
-    private let listeners: [Listener]
+    // Sources go before the descriptors that they watch.
     private let events: EventLoop
     private var links: LinkTable
+    private let listeners: [Listener]
     private var listenerSources: [EventLoop.Source] = []
     private var acceptTimer: EventLoop.Source?
     /// Kept open so that a connection can be taken and closed when descriptors run out.
