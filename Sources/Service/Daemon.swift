@@ -7,9 +7,10 @@ import Memory
 public final class Daemon {
     private let options: Options
     private let log: Log
-    private let listeners: [Listener]
+    // Sources go before the descriptors that they watch.
     private let events: EventLoop
     private var links: LinkTable
+    private let listeners: [Listener]
     private var listenerSources: [EventLoop.Source] = []
     private var acceptTimer: EventLoop.Source?
     /// Kept open so that a connection can be taken and closed when descriptors run out.
@@ -37,7 +38,7 @@ public final class Daemon {
         listeners = try Listener.openAll(options)
     }
 
-    /// Serves until SIGTERM or SIGINT; answers the process's exit code.
+    /// Serves until SIGTERM, SIGINT or SIGHUP; answers the process's exit code.
     public func run(shape: String) -> Int32 {
         defer { for listener in listeners { listener.cleanUp() } }
         do throws(SystemError) {
@@ -57,7 +58,7 @@ public final class Daemon {
     private func start() throws(SystemError) {
         // A peer that went away is an error of one write, not of the process.
         signal(SIGPIPE, SIG_IGN)
-        for number in [SIGTERM, SIGINT] {
+        for number in [SIGTERM, SIGINT, SIGHUP] {
             try events.onSignal(number) { [unowned self] in events.exit(0) }
         }
         try events.serveWatchdog()

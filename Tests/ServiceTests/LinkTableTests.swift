@@ -13,13 +13,15 @@ import Testing
 struct Rig: ~Copyable {
     var table: LinkTable
     static let packet = 1
+    static let host = 2
+    static let fm = 3
 
     init(
-        maximumLinks: Int = 1024, maximumPacket: Int = 4096,
+        _ kind: DeviceConfiguration.Kind = .lazy, maximumLinks: Int = 1024, maximumPacket: Int = 4096,
         commit: @escaping (inout CommandProcessor) throws(CommitFailure) -> Void = { _ in }
     ) throws {
         let configuration = try DeviceConfiguration(
-            kind: .lazy, capacity: 1 << 30, hosts: 1, regions: 1, sharableRegions: [], blockSize: 2 << 20)
+            kind: kind, capacity: 1 << 30, hosts: 1, regions: 1, sharableRegions: [], blockSize: 2 << 20)
         let memory = MemoryBank(stateDirectory: nil)
         table = try LinkTable(
             processor: CommandProcessor(
@@ -27,12 +29,15 @@ struct Rig: ~Copyable {
             maximumLinks: maximumLinks, log: Log(sink: .closure { _, _ in }, verbose: false), commit: commit)
         _ = table.add(.init(name: "stream", role: .fm, channel: .stream, passesDescriptors: false, eid: 9))
         _ = table.add(
-            .init(
-                name: "packet", role: .control, channel: .packets(maximum: maximumPacket), passesDescriptors: true, eid: 9))
+            .init(name: "packet", role: .control, channel: .packets(maximum: maximumPacket), passesDescriptors: true, eid: 9))
+        _ = table.add(
+            .init(name: "host", role: .host(0), channel: .packets(maximum: maximumPacket), passesDescriptors: true, eid: 9))
+        _ = table.add(
+            .init(name: "fm", role: .fm, channel: .packets(maximum: maximumPacket), passesDescriptors: false, eid: 9))
     }
 
     mutating func connect(_ listener: Int = 0) throws -> Client {
-        let (service, client) = try Client.pair(listener == Self.packet ? SOCK_SEQPACKET : SOCK_STREAM)
+        let (service, client) = try Client.pair(listener >= Self.packet ? SOCK_SEQPACKET : SOCK_STREAM)
         table.open(Descriptor(owning: service), listener: listener, peer: Peer(text: "test"))
         return client
     }
@@ -248,6 +253,40 @@ struct Rig: ~Copyable {
         try rig.turn()
         #expect(Wire.packets(try #require(second.receive())).map { $0[2] } == [20])
         #expect(other.receive()?.isEmpty == false)
+    }
+
+    /// An extent from offer to descriptor: the host is notified, accepts, and gets memory that it can map.
+    @Test func notificationAndDescriptor() throws {
+        var rig = try Rig(.static)
+        let host = try rig.connect(Rig.host)
+        let manager = try rig.connect(Rig.fm)
+        // 0103h: tell of the dynamic capacity log. The host asks with EID 8; that is where the notification goes.
+        host.send(Wire.packet(0x0103, payload: [0, 0, 0, 0, 1]))
+        try rig.turn()
+        #expect(host.receive()?[13] == 0)
+        // 5604h: host 0, policy Free, region 0, 2 MiB, no tag.
+        let length: [UInt8] = [0, 0, 0x20, 0, 0, 0, 0, 0]
+        manager.send(Wire.packet(0x5604, payload: [0, 0, 0, 0] + length + [UInt8](repeating: 0, count: 16), type: 7))
+        try rig.turn()
+        #expect(manager.receive()?[13] == 0)
+        let notification = try #require(host.receive())
+        #expect(notification.starts(with: [1, 8, 9, 0xC8, 8, 0]) && Array(notification[8...9]) == [0x06, 0x01])
+        #expect(host.receive() == [])
+        // 4802h: one extent at 0. C020h: its descriptor.
+        host.send(
+            Wire.packet(0x4802, payload: [1, 0, 0, 0, 0, 0, 0, 0] + [0, 0, 0, 0, 0, 0, 0, 0] + length + length.map { _ in 0 }))
+        host.send(Wire.packet(0xC020, payload: [0, 0, 0, 0, 0, 0, 0, 0]))
+        try rig.turn()
+        #expect(host.receive()?[13] == 0)
+        var bytes = [UInt8](repeating: 0, count: 200)
+        var number: Int32 = -1
+        var count: UInt32 = 0
+        var truncated: Int32 = 0
+        let received = unsafe clinux_recv_fds(host.number, &bytes, bytes.count, &number, 1, &count, &truncated)
+        #expect(received == 5 + 12 + 32 && bytes[13] == 0 && count == 1)
+        let memory = Client(owning: number)
+        var status = stat()
+        #expect(unsafe fstat(memory.number, &status) == 0 && status.st_size == 2 << 20)
     }
 
     @Test func answersAreNotAnswered() throws {

@@ -33,7 +33,7 @@ struct Engine: ~Copyable {
         self.now = now
         changed = false
         executed = false
-        audit.removeAll(keepingCapacity: true)
+        if !audit.isEmpty { audit.removeAll(keepingCapacity: true) }
     }
 
     /// Executes one CCI message and puts its answer into the outbox, which has room for it.
