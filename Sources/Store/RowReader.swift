@@ -49,8 +49,8 @@ struct RowReader {
                         availableExtents: try row.number(10), availableTags: try row.number(11), timestamp: row.bits(12),
                         handle: 0)))
         }
-        try forEach("SELECT * FROM history ORDER BY age") { row throws(StoreError) in
-            state.history.append(HistoryRow(age: row.bits(0), tag: try row.tag(1)))
+        try forEach("SELECT * FROM history") { row throws(StoreError) in
+            state.history.append(HistoryRow(age: row.bits(1), tag: try row.tag(0)))
         }
         return state
     }

@@ -23,7 +23,7 @@ struct RowWriter: ChangeSink {
         deleteBackend = try database.prepare("DELETE FROM backend WHERE slot = ?1")
         deleteOffer = try database.prepare("DELETE FROM offer WHERE host = ?1 AND number = ?2")
         deleteEvents = try database.prepare("DELETE FROM event WHERE log = ?1 AND number >= ?2 AND number < ?3")
-        deleteHistory = try database.prepare("DELETE FROM history WHERE age < ?1")
+        deleteHistory = try database.prepare("DELETE FROM history WHERE tag = ?1")
     }
 
     private func bind(_ overflow: DeviceModel.EventLog.Overflow?, from index: Int32, of statement: Database.Statement) {
@@ -156,8 +156,8 @@ struct RowWriter: ChangeSink {
     }
 
     func put(_ row: HistoryRow) throws(StoreError) {
-        history.bind(1, row.age)
-        history.bind(2, row.tag)
+        history.bind(1, row.tag)
+        history.bind(2, row.age)
         try history.run()
     }
 
@@ -186,8 +186,8 @@ struct RowWriter: ChangeSink {
         try deleteEvents.run()
     }
 
-    func delete(historyBefore age: UInt64) throws(StoreError) {
-        deleteHistory.bind(1, age)
+    func delete(history tag: Tag) throws(StoreError) {
+        deleteHistory.bind(1, tag)
         try deleteHistory.run()
     }
 }

@@ -29,7 +29,7 @@ enum Schema {
             region INTEGER NOT NULL, more INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL, tag BLOB NOT NULL,
             sequence INTEGER NOT NULL, available_extents INTEGER NOT NULL, available_tags INTEGER NOT NULL,
             timestamp INTEGER NOT NULL, PRIMARY KEY (log, number)) WITHOUT ROWID;
-        CREATE TABLE history(age INTEGER PRIMARY KEY, tag BLOB NOT NULL);
+        CREATE TABLE history(tag BLOB PRIMARY KEY, age INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """
 }
