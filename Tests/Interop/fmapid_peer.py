@@ -176,7 +176,7 @@ def open_terminal(path: str) -> SerialLink:
     return SerialLink(descriptor)
 
 
-# --- Requests ----------------------------------------------------------------------------------------------------------
+# --- Requests --------------------------------------------------------------------------------------
 
 _CCI_HEADER = struct.Struct("<BBxHHBHH")
 

@@ -9,7 +9,7 @@ class ProtocolError(Exception):
     """The other side said something that the specifications do not allow."""
 
 
-# --- Packets (DSP0236 section 8) ---------------------------------------------------------------------------------------
+# --- Packets (DSP0236 section 8) -------------------------------------------------------------------
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Reassembler:
         )  # fmt: skip
 
 
-# --- Serial frames (DSP0253) -------------------------------------------------------------------------------------------
+# --- Serial frames (DSP0253) -----------------------------------------------------------------------
 
 FLAG, ESCAPE, REVISION = 0x7E, 0x7D, 0x01
 

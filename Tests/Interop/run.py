@@ -30,7 +30,8 @@ class Result(unittest.TestResult):
             return
         self.passed += not self._bad
         self.failed += self._bad
-        print(f"{'FAILED' if self._bad else 'passed'}  {test.id()}  ({time.monotonic() - self._start:.2f} s)", flush=True)
+        seconds = time.monotonic() - self._start
+        print(f"{'FAILED' if self._bad else 'passed'}  {test.id()}  ({seconds:.2f} s)", flush=True)
 
     def addFailure(self, test, error) -> None:
         super().addFailure(test, error)
