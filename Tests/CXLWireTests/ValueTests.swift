@@ -184,3 +184,71 @@ import Testing
         }
     }
 }
+
+/// Numbers that peers see and that no golden message pins: they must never change.
+@Suite struct NumberTests {
+    @Test func codesAreThoseOfTheSpecification() {
+        #expect(EventLog.allCases.map(\.rawValue) == [0, 1, 2, 3, 4])
+        #expect(DynamicCapacityEventType.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5])
+        #expect(SelectionPolicy.allCases == [.free, .contiguous, .prescriptive, .enableSharedAccess])
+        #expect(SelectionPolicy.allCases.map(\.rawValue) == [0, 1, 2, 3])
+        #expect(RemovalPolicy.allCases.map(\.rawValue) == [0, 1])
+        #expect(BackendKind.allCases.map(\.rawValue) == [0, 1])
+        #expect(BackendState.allCases.map(\.rawValue) == [0, 1, 2, 3, 4])
+        #expect(GetReleaseStatus.Status.allCases.map(\.rawValue) == [0, 1, 2])
+        #expect([EventSeverity.informational, .warning, .failure, .fatal].map(\.rawValue) == [0, 1, 2, 3])
+        #expect([EventInterruptSetting.Mode.none, .messageSignalled, .firmware].map(\.rawValue) == [0, 1, 2])
+        #expect([Identify.ComponentType.cxlSwitch, .type3Device, .gfd].map(\.rawValue) == [0, 3, 4])
+        #expect([MessageType.fmAPI, .cci].map(\.rawValue) == [7, 8])
+        #expect(ReturnCode.allCases.map(\.rawValue) == Array(0...0x20))
+        #expect(ResponseMessageLimit.exponents == 8...10)
+        #expect(capacityUnit == 0x1000_0000)
+    }
+
+    @Test func bitsAreThoseOfTheSpecification() {
+        let effects: [CommandEffects] = [
+            .configurationChangeAfterColdReset, .immediateConfigurationChange, .immediateDataChange, .immediatePolicyChange,
+            .immediateLogChange, .securityStateChange, .backgroundOperation, .secondaryMailboxSupported, .abortSupported,
+            .resetEffectsValid, .configurationChangeAfterConventionalReset, .configurationChangeAfterCXLReset,
+        ]
+        #expect(effects.map(\.rawValue) == (0..<12).map { 1 << $0 })
+        let flags: [EventRecordFlags] = [
+            .permanentCondition, .maintenanceNeeded, .performanceDegraded, .replacementNeeded, .maintenanceSubclassValid,
+            .ldIDValid, .headIDValid,
+        ]
+        #expect(flags.map(\.rawValue) == (2..<9).map { 1 << $0 })
+        let notifications: [EventNotificationSet] = [
+            .informational, .warning, .failure, .fatal, .dynamicCapacity, .backgroundCompletion,
+        ]
+        #expect(notifications.map(\.rawValue) == [1, 2, 4, 8, 16, 0x8000])
+        #expect(EventLog.allCases.map { EventNotificationSet($0) } == Array(notifications.prefix(5)))
+        let attributes: [GetHostDCRegionConfiguration.Attributes] = [
+            .nonVolatile, .sharable, .hardwareCoherent, .interconnectManaged, .readOnly,
+        ]
+        #expect(attributes.map(\.rawValue) == [4, 8, 16, 32, 64])
+        #expect([SelectionPolicySet.free, .contiguous, .prescriptive].map(\.rawValue) == [1, 2, 4])
+        #expect([RemovalPolicySet.tagBased, .prescriptive].map(\.rawValue) == [1, 2])
+    }
+
+    @Test func codesThatNobodyDefinedAreNil() {
+        var add = InitiateDynamicCapacityAdd.Header(hostID: 0, policy: .free)
+        add.policyByte = 0x14
+        #expect(add.policy == nil)
+        #expect(add.hasReservedBits)
+        #expect(!add.isPrescriptive)
+        var release = InitiateDynamicCapacityRelease.Header(hostID: 0, policy: .tagBased)
+        release.flagsByte = 0x82
+        #expect(release.policy == nil)
+        #expect(release.hasReservedBits)
+        #expect(!release.isForced && !release.sanitizes && !release.isPrescriptive)
+        var record = DynamicCapacityEvent(type: .addCapacity)
+        record.typeCode = 6
+        #expect(record.type == nil)
+        var request = GetEventRecords.Request(log: .fatal)
+        request.logCode = 5
+        #expect(request.log == nil)
+        var setting = EventInterruptSetting(.none)
+        setting.modeCode = 3
+        #expect(setting.mode == nil)
+    }
+}
