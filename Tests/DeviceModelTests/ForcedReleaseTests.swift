@@ -214,13 +214,13 @@ import Testing
         expectSound(device)
     }
 
-    /// A refused offer of which a part is dead is one that the FM is told of, as long as something of it was alive.
+    /// The FM is told of the refusal of an offer of which a part is dead: where the first part is that was still alive.
     @Test func theRefusalOfAnOfferThatIsHalfDead() throws {
         var device = try makeDevice()
         try device.add(host: 0, extents: [extent(0, 0, 2)])
         try device.requestRelease(host: 0, extents: [extent(0, 0, 1)], options: .forced)
         try device.answerOffer(host: 0, accepted: [range(0, 0, 1)])
-        #expect(device.story(of: nil) == [Told(.addCapacityResponse, Extent(start: at(0, 0), length: 0))])
+        #expect(device.story(of: nil) == [Told(.addCapacityResponse, Extent(start: at(0, 1), length: 0))])
         expectEmpty(device)
     }
 }
