@@ -48,8 +48,9 @@ extension Device {
         if !slots.isEmpty {
             let accepted = slots.map { extent(at: $0) }
             postToFM(.addCapacityResponse, host: host, count: accepted.count) { accepted[$0] }
-        } else if let first = members.first, members.contains(where: { $0.slot >= 0 }) {
-            // No source says how an FM learns of a refusal; a record of length 0 tells it which offer was refused.
+        } else if let first = members.first(where: { $0.slot >= 0 }) {
+            // No source says how an FM learns of a refusal; a record of length 0 tells it which offer was refused. Of an offer
+            // that it has forced back it needs no word.
             postToFM(.addCapacityResponse, host: host, count: 1) { _ in Extent(start: first.start, length: 0) }
         }
     }

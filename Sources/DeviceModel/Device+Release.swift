@@ -28,34 +28,26 @@ extension Device {
         let holding = tags[Int(slot)].holdings[index]
         let region = regions[Int(extents[Int(holding.first)].region)]
         guard length > 0, region.isAligned(length) else { throw Refusal(.invalidInput, .lengthZeroOrUnaligned) }
-        let forced = options.contains(.forced)
-        if !forced, holding.acceptedExtents == 0 { throw Refusal(.invalidPhysicalAddress, .extentOnlyOffered) }
-        let held = holding.acceptedBytes + (forced ? holding.offeredBytes : 0)
+        // A tag comes to a host in one offer, so the host has accepted all that it has of it, or is offered all of it.
+        if !options.contains(.forced), holding.offeredExtents > 0 { throw Refusal(.invalidPhysicalAddress, .extentOnlyOffered) }
+        let held = holding.acceptedBytes + holding.offeredBytes
         guard length <= held else { throw Refusal(.resourcesExhausted, .moreThanHeld) }
         if length < held, isWholeOnly(holding.first) { throw Refusal(.invalidInput, .wholeTagOnly) }
-        if tags[Int(slot)].isSharable, forced, holding.acceptedBytes > 0, holding.offeredBytes > 0 {
-            throw Refusal(.invalidInput, .wholeTagOnly)
-        }
-        pickByTag(holding, length: length, withOffered: forced)
+        pickByTag(holding, length: length)
         try release(host: host, options: options)
     }
 
-    /// Fills `pieces` with `length` bytes of a tag's extents: accepted ones first, whole as far as that goes; the last one is cut
-    /// at its upper end.
-    private mutating func pickByTag(_ holding: Holding, length: UInt64, withOffered: Bool) {
+    /// Fills `pieces` with `length` bytes of a tag's extents: whole as far as that goes, and the last one cut at its upper end.
+    private mutating func pickByTag(_ holding: Holding, length: UInt64) {
         pieces.removeAll(keepingCapacity: true)
         var left = length
-        for state in [ExtentRecord.State.accepted, .offered] where state == .accepted || withOffered {
-            var slot = holding.first
-            while slot >= 0, left > 0 {
-                let record = extents[Int(slot)]
-                if record.state == state {
-                    let taken = min(left, record.length)
-                    pieces.append(Piece(slot: slot, start: record.end - taken, length: taken))
-                    left -= taken
-                }
-                slot = record.next
-            }
+        var slot = holding.first
+        while slot >= 0, left > 0 {
+            let record = extents[Int(slot)]
+            let taken = min(left, record.length)
+            pieces.append(Piece(slot: slot, start: record.end - taken, length: taken))
+            left -= taken
+            slot = record.next
         }
         pieces.sort { $0.start < $1.start }
     }

@@ -35,19 +35,6 @@ import Testing
         expectSound(device)
     }
 
-    struct Case: Sendable, CustomTestStringConvertible {
-        var code: ReturnCode
-        var reason: Refusal.Reason
-        var host = 0
-        var list: [Extent]
-
-        init(_ code: ReturnCode, _ reason: Refusal.Reason, host: Int = 0, _ list: Extent...) {
-            (self.code, self.reason, self.host, self.list) = (code, reason, host, list)
-        }
-
-        var testDescription: String { "\(code), \(reason): host \(host), \(list)" }
-    }
-
     /// Host 0 has accepted blocks 4…5 and is offered 8…9 of region 0; tag 7 is in use.
     private func usedDevice() throws -> Device {
         var device = try makeDevice(limits: Limits(extents: 12, tags: 4, eventRecords: 8))
@@ -59,65 +46,68 @@ import Testing
 
     static let malformed = Extent(start: 3, length: 0, tag: 7, sequence: 9)
 
-    @Test(arguments: [
+    static let refused: [ListCase<Extent>] = [
         // What is said of hosts and tags comes first, wherever in the list it stands.
-        Case(.invalidInput, .unknownHost, host: 3, malformed),
-        Case(.invalidInput, .unknownHost, host: -1, malformed),
-        Case(.invalidInput, .tagInUse, malformed),
-        Case(.invalidInput, .tagInUse, extent(0, 4, 1), extent(0, 0, 1, tag: 7)),
-        Case(.invalidInput, .tagInUse, extent(2, 0, 1, tag: 7)),
-        Case(.invalidInput, .tagInUse, extent(3, 0, 1, tag: 7)),
-        Case(.invalidInput, .tagRequired, extent(0, 4, 1), extent(2, 0, 1)),
+        ListCase(.invalidInput, .unknownHost, host: 3, malformed),
+        ListCase(.invalidInput, .unknownHost, host: -1, malformed),
+        ListCase(.invalidInput, .tagInUse, malformed),
+        ListCase(.invalidInput, .tagInUse, extent(0, 4, 1), extent(0, 0, 1, tag: 7)),
+        ListCase(.invalidInput, .tagInUse, extent(2, 0, 1, tag: 7)),
+        ListCase(.invalidInput, .tagInUse, extent(3, 0, 1, tag: 7)),
+        ListCase(.invalidInput, .tagRequired, extent(0, 4, 1), extent(2, 0, 1)),
 
-        Case(.invalidExtentList, .extentListEmpty),
-        Case(.invalidExtentList, .lengthZeroOrUnaligned, extent(0, 0, 0)),
-        Case(.invalidExtentList, .lengthZeroOrUnaligned, Extent(start: .max, length: 0)),
-        Case(.invalidExtentList, .extentUnaligned, Extent(start: 64, length: block)),
-        Case(.invalidExtentList, .extentUnaligned, Extent(start: 0, length: block + 64)),
-        Case(.invalidExtentList, .extentUnaligned, Extent(start: 0, length: 1)),
-        Case(.invalidExtentList, .extentOutsideRegion, extent(3, 0, 1)),
-        Case(.invalidExtentList, .extentOutsideRegion, extent(0, 15, 2)),
-        Case(.invalidExtentList, .extentOutsideRegion, extent(0, 0, 48)),
-        Case(.invalidExtentList, .extentOutsideRegion, Extent(start: block, length: 0 &- block)),
-        Case(.invalidExtentList, .extentOutsideRegion, Extent(start: 0 &- block, length: block)),
-        Case(.invalidExtentList, .extentOutsideRegion, Extent(start: .max, length: .max)),
-        Case(.invalidExtentList, .extentsOverlap, extent(0, 0, 2), extent(0, 1, 1)),
-        Case(.invalidExtentList, .extentsOverlap, extent(0, 1, 1), extent(0, 0, 2)),
-        Case(.invalidExtentList, .extentsOverlap, extent(1, 1, 1), extent(1, 1, 1)),
-        Case(.invalidExtentList, .extentsOverlap, extent(1, 0, 9), extent(0, 0, 1), extent(1, 3, 1)),
-        Case(.invalidExtentList, .extentInUse, extent(0, 4, 1)),
-        Case(.invalidExtentList, .extentInUse, extent(0, 5, 1)),
-        Case(.invalidExtentList, .extentInUse, extent(0, 3, 2)),
-        Case(.invalidExtentList, .extentInUse, extent(0, 0, 16)),
-        Case(.invalidExtentList, .extentInUse, extent(0, 9, 2)),
-        Case(.invalidExtentList, .extentInUse, extent(0, 0, 1), extent(0, 8, 2)),
-        Case(.invalidExtentList, .sequenceNumbers, extent(0, 0, 1, sequence: 1)),
-        Case(.invalidExtentList, .sequenceNumbers, extent(0, 0, 1, tag: 9), extent(0, 1, 1, tag: 9, sequence: 1)),
-        Case(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9, sequence: 1)),
-        Case(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9), extent(2, 1, 1, tag: 9)),
-        Case(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9), extent(2, 1, 1, tag: 9, sequence: 2)),
-        Case(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9, sequence: 1), extent(2, 1, 1, tag: 9, sequence: 2)),
-        Case(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9), extent(2, 1, 1, tag: 8, sequence: 1)),
-        Case(.invalidExtentList, .tagSpansRegions, extent(0, 0, 1, tag: 9), extent(1, 15, 1, tag: 9)),
-        Case(.invalidExtentList, .tagSpansRegions, extent(0, 0, 1, tag: 9), extent(2, 0, 1, tag: 9)),
+        ListCase(.invalidExtentList, .extentListEmpty),
+        ListCase(.invalidExtentList, .lengthZeroOrUnaligned, extent(0, 0, 0)),
+        ListCase(.invalidExtentList, .lengthZeroOrUnaligned, Extent(start: .max, length: 0)),
+        ListCase(.invalidExtentList, .extentUnaligned, Extent(start: 64, length: block)),
+        ListCase(.invalidExtentList, .extentUnaligned, Extent(start: 0, length: block + 64)),
+        ListCase(.invalidExtentList, .extentUnaligned, Extent(start: 0, length: 1)),
+        ListCase(.invalidExtentList, .extentOutsideRegion, extent(3, 0, 1)),
+        ListCase(.invalidExtentList, .extentOutsideRegion, extent(0, 15, 2)),
+        ListCase(.invalidExtentList, .extentOutsideRegion, extent(0, 0, 48)),
+        ListCase(.invalidExtentList, .extentOutsideRegion, Extent(start: block, length: 0 &- block)),
+        ListCase(.invalidExtentList, .extentOutsideRegion, Extent(start: 0 &- block, length: block)),
+        ListCase(.invalidExtentList, .extentOutsideRegion, Extent(start: .max, length: .max)),
+        ListCase(.invalidExtentList, .extentsOverlap, extent(0, 0, 2), extent(0, 1, 1)),
+        ListCase(.invalidExtentList, .extentsOverlap, extent(0, 1, 1), extent(0, 0, 2)),
+        ListCase(.invalidExtentList, .extentsOverlap, extent(1, 1, 1), extent(1, 1, 1)),
+        ListCase(.invalidExtentList, .extentsOverlap, extent(1, 0, 9), extent(0, 0, 1), extent(1, 3, 1)),
+        ListCase(.invalidExtentList, .extentInUse, extent(0, 4, 1)),
+        ListCase(.invalidExtentList, .extentInUse, extent(0, 5, 1)),
+        ListCase(.invalidExtentList, .extentInUse, extent(0, 3, 2)),
+        ListCase(.invalidExtentList, .extentInUse, extent(0, 0, 16)),
+        ListCase(.invalidExtentList, .extentInUse, extent(0, 9, 2)),
+        ListCase(.invalidExtentList, .extentInUse, extent(0, 0, 1), extent(0, 8, 2)),
+        ListCase(.invalidExtentList, .sequenceNumbers, extent(0, 0, 1, sequence: 1)),
+        ListCase(.invalidExtentList, .sequenceNumbers, extent(0, 0, 1, tag: 9), extent(0, 1, 1, tag: 9, sequence: 1)),
+        ListCase(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9, sequence: 1)),
+        ListCase(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9), extent(2, 1, 1, tag: 9)),
+        ListCase(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9), extent(2, 1, 1, tag: 9, sequence: 2)),
+        ListCase(
+            .invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9, sequence: 1), extent(2, 1, 1, tag: 9, sequence: 2)),
+        ListCase(.invalidExtentList, .sequenceNumbers, extent(2, 0, 1, tag: 9), extent(2, 1, 1, tag: 8, sequence: 1)),
+        ListCase(.invalidExtentList, .tagSpansRegions, extent(0, 0, 1, tag: 9), extent(1, 15, 1, tag: 9)),
+        ListCase(.invalidExtentList, .tagSpansRegions, extent(0, 0, 1, tag: 9), extent(2, 0, 1, tag: 9)),
 
         // 48 blocks, 12 in use.
-        Case(.resourcesExhausted, .poolExhausted, host: 2, extent(0, 0, 16), extent(1, 0, 16), extent(2, 0, 5, tag: 9)),
+        ListCase(.resourcesExhausted, .poolExhausted, host: 2, extent(0, 0, 16), extent(1, 0, 16), extent(2, 0, 5, tag: 9)),
         // 12 extents, 3 in use; the log is too small as well.
-        Case(
+        ListCase(
             .resourcesExhausted, .extentLimit, extent(1, 0, 1), extent(1, 1, 1), extent(1, 2, 1), extent(1, 3, 1),
             extent(1, 4, 1),
             extent(1, 5, 1), extent(1, 6, 1), extent(1, 7, 1), extent(1, 8, 1), extent(1, 9, 1)),
         // 4 tags, 1 in use.
-        Case(
+        ListCase(
             .resourcesExhausted, .tagLimit, extent(1, 0, 1, tag: 1), extent(1, 1, 1, tag: 2), extent(1, 2, 1, tag: 3),
             extent(1, 3, 1, tag: 4)),
         // 8 records, 2 in use.
-        Case(
+        ListCase(
             .retryRequired, .eventLogFull, extent(1, 0, 1), extent(1, 1, 1), extent(1, 2, 1), extent(1, 3, 1), extent(1, 4, 1),
             extent(1, 5, 1), extent(1, 6, 1)),
-    ])
-    func refuses(_ input: Case) throws {
+    ]
+
+    @Test(arguments: refused)
+    func refuses(_ input: ListCase<Extent>) throws {
         var device = try usedDevice()
         expectRefused(&device, input.code, input.reason) { try $0.add(host: input.host, extents: input.list) }
     }

@@ -96,6 +96,20 @@ struct Told: Equatable {
     }
 }
 
+/// A command with a list, and how it is refused.
+struct ListCase<Item: Sendable>: Sendable, CustomTestStringConvertible {
+    var code: ReturnCode
+    var reason: Refusal.Reason
+    var host: Int
+    var list: [Item]
+
+    init(_ code: ReturnCode, _ reason: Refusal.Reason, host: Int = 0, _ list: Item...) {
+        (self.code, self.reason, self.host, self.list) = (code, reason, host, list)
+    }
+
+    var testDescription: String { "\(code), \(reason): host \(host), \(list)" }
+}
+
 /// Expects that a command is refused with this code and reason, and that the device is exactly as before.
 func expectRefused(
     _ device: inout Device, _ code: ReturnCode, _ reason: Refusal.Reason, _ note: String = "",
