@@ -30,10 +30,11 @@ let package = Package(
             dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory"],
             swiftSettings: strict),
         .executableTarget(name: "fmapid", dependencies: ["Service"], swiftSettings: strict),
+        .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",
             dependencies: [
-                "CLinux", "CXLWire", "MCTP",
+                "ControlClient", "CXLWire", "MCTP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -44,6 +45,7 @@ let package = Package(
         .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface"], swiftSettings: strict),
         .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
         .testTarget(name: "ServiceTests", dependencies: ["Service"], swiftSettings: strict),
+        .testTarget(name: "FmapictlTests", dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP"], swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
