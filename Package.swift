@@ -32,10 +32,11 @@ let package = Package(
             dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store"],
             swiftSettings: strict),
         .executableTarget(name: "fmapid", dependencies: ["Service"], swiftSettings: strict),
+        .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",
             dependencies: [
-                "CLinux", "CXLWire", "MCTP",
+                "ControlClient", "CXLWire", "MCTP",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -50,6 +51,7 @@ let package = Package(
             name: "ServiceTests",
             dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],
             swiftSettings: strict),
+        .testTarget(name: "FmapictlTests", dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP"], swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
