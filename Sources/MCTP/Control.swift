@@ -61,7 +61,6 @@ struct ControlResponder: ~Copyable {
         buffer[1] = command
         length = 3
         buffer[2] = execute(command, body.extracting(droppingFirst: 2))
-        if buffer[2] != CompletionCode.success { length = 3 }
 
         // A Set Endpoint ID is answered from the new ID only if no other was addressed; Linux drops the answer otherwise.
         return header.reply(from: eid)
@@ -75,7 +74,7 @@ struct ControlResponder: ~Copyable {
         }
     }
 
-    /// Appends the data of the answer to `buffer` and returns the completion code.
+    /// Returns the completion code; appends the data of the answer to `buffer` only on success.
     private mutating func execute(_ command: UInt8, _ data: RawSpan) -> UInt8 {
         switch command {
         case Command.setEndpointID:

@@ -49,6 +49,8 @@ import Testing
         #expect(packets.map(hex) == vector.packets, "\(vector.name)")
         #expect(receiver.kept.isEmpty)
         #expect(receiver.counters.good == UInt64(vector.packets.count))
+        #expect(receiver.counters.badRevision + receiver.counters.badLength == 0, "\(vector.name)")
+        #expect(receiver.counters.badFCS + receiver.counters.badEscape == 0, "\(vector.name)")
 
         // The same, a byte at a time.
         let slow = Receiver()
@@ -150,6 +152,20 @@ import Testing
             var packets: [[UInt8]] = []
             for byte in framed { packets += try #require(slow.take([byte])) }
             #expect(packets == [packet], "length \(length), a byte at a time")
+        }
+    }
+
+    /// 7Dh always escapes, even if the check sequence fits the bytes as they stand.
+    @Test func anUnescapedEscapeIsNotAPacket() throws {
+        for length in Packet.headerLength...40 {
+            for position in 0..<length {
+                var packet = [UInt8](repeating: 0x11, count: length)
+                packet[position] = 0x7d
+                let checked = [0x01, UInt8(length)] + packet
+                let framed = [0x7e] + checked + (bytes(Self.fcs(checked)) ?? []) + [0x7e]
+                let receiver = Receiver()
+                #expect(receiver.take(framed + Self.goodFrame) == [Self.good], "length \(length), at \(position)")
+            }
         }
     }
 
