@@ -19,15 +19,17 @@ let package = Package(
     targets: [
         .target(name: "CLinux"),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         .target(name: "CXLWire", swiftSettings: strict),
         .target(name: "MCTP", swiftSettings: strict),
         .target(name: "DeviceModel", dependencies: ["CXLWire"], swiftSettings: strict),
         .target(name: "CommandInterface", dependencies: ["CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(name: "Memory", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "Store", dependencies: ["CSQLite", "CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(
             name: "Service",
-            dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory"],
+            dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store"],
             swiftSettings: strict),
         .executableTarget(name: "fmapid", dependencies: ["Service"], swiftSettings: strict),
         .executableTarget(
@@ -43,6 +45,7 @@ let package = Package(
         .testTarget(name: "DeviceModelTests", dependencies: ["DeviceModel"], swiftSettings: strict),
         .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface"], swiftSettings: strict),
         .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "DeviceModel"], swiftSettings: strict),
         .testTarget(
             name: "ServiceTests",
             dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],

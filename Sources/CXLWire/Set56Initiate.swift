@@ -26,7 +26,8 @@ public struct InitiateRequest<Header: InitiateHeader>: ~Escapable {
             guard count <= room / Extent.wireSize, count &* Extent.wireSize == room else { throw .invalidPayloadLength }
             extents = EntryList(checked: payload.extracting(droppingFirst: Self.size(extents: 0)), count: count)
         } else {
-            header = try Header(payload)
+            guard payload.byteCount == Header.wireSize else { throw .invalidPayloadLength }
+            header = Header(block: payload)
             guard !header.isPrescriptive else { throw .invalidPayloadLength }
             extents = EntryList()
         }

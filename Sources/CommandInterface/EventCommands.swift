@@ -62,8 +62,9 @@ extension CommandProcessor {
             throw Refusal(.invalidInput, .reservedBits)
         }
         // Mode 2 (firmware interrupt) is reserved for the Dynamic Capacity log.
-        guard policy.dynamicCapacity.mode == Optional.none || policy.dynamicCapacity.mode == .messageSignalled else {
-            throw Refusal(.invalidInput, .reservedBits)
+        switch policy.dynamicCapacity.mode {
+        case .some(.none), .messageSignalled: break
+        case .firmware, nil: throw Refusal(.invalidInput, .reservedBits)
         }
         session.interruptPolicy = policy
         session.seenActivations = try log(session).activations

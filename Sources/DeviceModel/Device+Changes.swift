@@ -33,7 +33,7 @@ public protocol ChangeSink: ~Copyable {
     /// `numbers` may wrap past the largest number.
     mutating func delete(offersOf host: Int, from first: UInt32, count: Int) throws(Failure)
     mutating func delete(eventsOf log: Int, numbers: Range<UInt64>) throws(Failure)
-    mutating func delete(historyBefore age: UInt64) throws(Failure)
+    mutating func delete(history tag: Tag) throws(Failure)
 }
 
 extension Host {
@@ -78,7 +78,10 @@ extension Device {
     // MARK: Handing over
 
     /// From now on, changes are noted for ``drainChanges(into:)``.
-    public mutating func trackChanges() { changes.isTracking = true }
+    public mutating func trackChanges() {
+        changes.isTracking = true
+        history.isTracking = true
+    }
 
     /// Gives `sink` what has changed since the last call. If the sink fails, what was noted is lost: restore the device then.
     public mutating func drainChanges<Sink: ChangeSink & ~Copyable>(into sink: inout Sink) throws(Sink.Failure) {
@@ -87,9 +90,9 @@ extension Device {
         changes.hosts.removeAll(keepingCapacity: true)
         let events = fmLog.takeChanges()
         try drain(events, of: fmLog, as: EventRow.fmLog, into: &sink)
-        let ages = history.takeChanges()
-        if !ages.gone.isEmpty { try sink.delete(historyBefore: ages.gone.upperBound) }
-        for age in ages.added { if let tag = history.tag(age: age) { try sink.put(HistoryRow(age: age, tag: tag)) } }
+        try history.drainChanges { tag, age throws(Sink.Failure) in
+            if let age { try sink.put(HistoryRow(age: age, tag: tag)) } else { try sink.delete(history: tag) }
+        }
         if changes.device {
             for index in regions.indices {
                 try sink.put(
@@ -184,7 +187,7 @@ extension Device {
     private func extentRow(_ slot: Int32) -> ExtentRow {
         let record = extents[Int(slot)]
         return ExtentRow(
-            slot: slot, host: Int(record.host), start: record.start, length: record.length, offset: record.offset,
+            slot: slot, host: Int(record.host), region: Int(record.region), start: record.start, length: record.length, offset: record.offset,
             object: record.object, tag: record.tag, sequence: record.sequence, offer: record.offer,
             isAccepted: record.state == .accepted, isReleasing: record.isReleasing, sanitize: record.sanitize)
     }

@@ -187,6 +187,11 @@ extension Device {
                 "\(name), \(row.length) bytes, does not lie in one region: the configured regions are smaller than they were; "
                     + "configure them as before, or release it first")
         }
+        guard region == row.region else {
+            throw StateError(
+                "\(name) was in region \(row.region) and would now be in region \(region): configure as many regions, and as large, "
+                    + "as before, or release it first")
+        }
         guard regions[region].isAligned(row.start), regions[region].isAligned(row.length) else {
             throw StateError(
                 "\(name), \(row.length) bytes, is not aligned to the region's blocks of \(regions[region].blockSize) bytes")

@@ -61,6 +61,7 @@ public struct HostRow: Sendable, Equatable {
 public struct ExtentRow: Sendable, Equatable {
     public var slot: Int32
     public var host: Int
+    public var region: Int
     public var start: UInt64
     public var length: UInt64
     public var offset: UInt64
@@ -75,11 +76,12 @@ public struct ExtentRow: Sendable, Equatable {
     public var sanitize: Bool
 
     public init(
-        slot: Int32, host: Int, start: UInt64, length: UInt64, offset: UInt64, object: Int32, tag: Int32, sequence: UInt16,
+        slot: Int32, host: Int, region: Int, start: UInt64, length: UInt64, offset: UInt64, object: Int32, tag: Int32, sequence: UInt16,
         offer: UInt32, isAccepted: Bool, isReleasing: Bool, sanitize: Bool
     ) {
         self.slot = slot
         self.host = host
+        self.region = region
         self.start = start
         self.length = length
         self.offset = offset

@@ -26,6 +26,21 @@ public struct DeviceEvent: Sendable, Equatable {
     public var timestamp: UInt64
     /// Non-zero, unique in its log.
     public var handle: UInt16
+
+    public init(
+        kind: Kind, host: UInt16, region: UInt8, more: Bool, extent: Extent, availableExtents: UInt32, availableTags: UInt32,
+        timestamp: UInt64, handle: UInt16
+    ) {
+        self.kind = kind
+        self.host = host
+        self.region = region
+        self.more = more
+        self.extent = extent
+        self.availableExtents = availableExtents
+        self.availableTags = availableTags
+        self.timestamp = timestamp
+        self.handle = handle
+    }
 }
 
 /// One event log: the oldest records stay, what does not fit is counted as overflow.
@@ -36,6 +51,12 @@ public struct EventLog: Sendable {
         /// Device time of the first and of the last loss, ns.
         public var first: UInt64
         public var last: UInt64
+
+        public init(count: UInt16, first: UInt64, last: UInt64) {
+            self.count = count
+            self.first = first
+            self.last = last
+        }
     }
 
     public let capacity: Int

@@ -135,6 +135,9 @@ public struct Backend: Sendable, Equatable {
         self.hugePages = hugePages
         self.path = path
     }
+
+    /// For who restores a backend from its row.
+    public mutating func restoreQuarantine(_ quarantined: Bool) { isQuarantined = quarantined }
 }
 
 /// The extents of one Add, waiting for the host's answer.

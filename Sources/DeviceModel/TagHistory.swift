@@ -4,61 +4,58 @@ import CXLWire
 struct TagHistory {
     let capacity: Int
     private var age: [Tag: UInt64] = [:]
-    /// Tags in the order in which they came; the last has the age `clock`.
-    private var queue: [Tag] = []
+    /// By age. A tag that was seen again has a younger entry behind; the older one is out of date.
+    private(set) var queue: [(tag: Tag, age: UInt64)] = []
     private var head = 0
     private var clock: UInt64 = 0
-    /// Entries up to this age, from `savedFirst` on, are durable.
-    private var savedFirst: UInt64 = 1
-    private var savedClock: UInt64 = 0
+    /// Note in `changed` which tags came or were forgotten.
+    var isTracking = false
+    private var changed: [Tag] = []
 
     init(capacity: Int) { self.capacity = capacity }
 
-    /// The history that the rows tell, in order of their ages.
+    /// The history that the rows tell, in any order.
     init(capacity: Int, rows: [HistoryRow]) throws(StateError) {
         self.capacity = capacity
-        guard let first = rows.first else { return }
-        guard first.age > 0, first.age < .max / 2 else { throw StateError("the list of released tags has impossible ages") }
-        clock = first.age - 1
-        for row in rows {
-            guard row.age == clock + 1 else { throw StateError("the list of released tags has a gap at age \(clock + 1)") }
-            insert(row.tag)
+        for row in rows.sorted(by: { $0.age < $1.age }) {
+            guard row.age < .max / 2, age.updateValue(row.age, forKey: row.tag) == nil else {
+                throw StateError("the list of released tags has tag \(row.tag) twice, or with an impossible age")
+            }
+            clock = row.age
+            queue.append((row.tag, row.age))
         }
-        savedFirst = first.age
-        savedClock = clock
+        // A smaller limit than before forgets the oldest.
+        forgetOldest()
     }
 
     func contains(_ tag: Tag) -> Bool { age[tag] != nil }
 
-    private var firstAge: UInt64 { clock + 1 - UInt64(queue.count - head) }
-
-    func tag(age: UInt64) -> Tag? {
-        guard age >= firstAge, age <= clock else { return nil }
-        return queue[head + Int(age - firstAge)]
-    }
-
     mutating func insert(_ tag: Tag) {
         clock += 1
         age[tag] = clock
-        queue.append(tag)
-        // An entry whose tag came again since then is out of date and only takes its place in the queue.
-        while queue.count - head > capacity {
-            let oldest = queue[head]
-            if age[oldest] == firstAge { age[oldest] = nil }
-            head += 1
-        }
-        if head > 64, head * 2 > queue.count {
-            queue.removeFirst(head)
+        queue.append((tag, clock))
+        if isTracking { changed.append(tag) }
+        forgetOldest()
+        // Sweeps when most of the queue is used up or out of date, so each tag costs a constant on average.
+        if queue.count > 2 * age.count + 64 {
+            queue = queue[head...].filter { age[$0.tag] == $0.age }
             head = 0
         }
     }
 
-    /// Ages that came since the last call and are still there, and those that have gone.
-    mutating func takeChanges() -> (added: Range<UInt64>, gone: Range<UInt64>) {
-        let added = max(savedClock + 1, firstAge)..<max(savedClock, clock) + 1
-        let gone = savedFirst..<max(firstAge, savedFirst)
-        savedFirst = firstAge
-        savedClock = clock
-        return (added, gone)
+    private mutating func forgetOldest() {
+        while age.count > capacity {
+            let oldest = queue[head]
+            head += 1
+            guard age[oldest.tag] == oldest.age else { continue }
+            age[oldest.tag] = nil
+            if isTracking { changed.append(oldest.tag) }
+        }
+    }
+
+    /// Calls `body` for each tag that changed since the last call: its age, or nil if it was forgotten.
+    mutating func drainChanges<Failure>(_ body: (Tag, UInt64?) throws(Failure) -> Void) throws(Failure) {
+        for tag in changed { try body(tag, age[tag]) }
+        changed.removeAll(keepingCapacity: true)
     }
 }

@@ -1,5 +1,5 @@
 /// Cuts a message body into packets: the first holds the message type and the start of the body, all but the last have the same size
-/// (DSP0236 §8.4).
+/// (DSP0236 §8).
 ///
 /// It holds no bytes, only a position: give the same body to every call of `next`.
 public struct Fragmenter: Sendable {

@@ -38,7 +38,7 @@ public final class Daemon {
         listeners = try Listener.openAll(options)
     }
 
-    /// Serves until SIGTERM or SIGINT; answers the process's exit code.
+    /// Serves until SIGTERM, SIGINT or SIGHUP; answers the process's exit code.
     public func run(shape: String) -> Int32 {
         defer { for listener in listeners { listener.cleanUp() } }
         do throws(SystemError) {
@@ -58,7 +58,7 @@ public final class Daemon {
     private func start() throws(SystemError) {
         // A peer that went away is an error of one write, not of the process.
         signal(SIGPIPE, SIG_IGN)
-        for number in [SIGTERM, SIGINT] {
+        for number in [SIGTERM, SIGINT, SIGHUP] {
             try events.onSignal(number) { [unowned self] in events.exit(0) }
         }
         try events.serveWatchdog()

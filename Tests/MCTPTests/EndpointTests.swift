@@ -112,6 +112,13 @@ import Testing
         #expect(request.reply() == MessageHeader(destination: 8, source: 9, tag: 5, tagOwner: false, type: 7))
     }
 
+    @Test func replyFromTellsOurEIDToWhoDidNotKnowIt() {
+        for (addressed, answered) in [(0, 9), (0xff, 9), (9, 9), (20, 20)] as [(EndpointID, EndpointID)] {
+            let request = MessageHeader(destination: addressed, source: 8, tag: 5, tagOwner: true, type: 7)
+            #expect(request.reply(from: 9) == MessageHeader(destination: 8, source: answered, tag: 5, tagOwner: false, type: 7))
+        }
+    }
+
     @Test func headersKeepOnlyTheBitsThatTravel() {
         let header = MessageHeader(destination: 9, source: 8, tag: 0xff, tagOwner: true, type: 0xff)
         #expect(header.tag == 7)
@@ -209,11 +216,21 @@ import Testing
     @Test func aLimitOfZeroOrLessDeliversEmptyMessagesOnly() {
         for limit in [0, -1, Int.min] {
             let station = Station(.init(eid: 9, maximumMessage: limit))
-            #expect((station.take([0x01, 0x09, 0x08, 0xc8, 0x08]).message != nil) == (limit == 0))
+            #expect(station.take([0x01, 0x09, 0x08, 0xc8, 0x08]).message?.body == [])
             #expect(station.take([0x01, 0x09, 0x08, 0xc8, 0x08, 0x00]).message == nil)
             #expect(station.take([0x01, 0x09, 0x08, 0x88, 0x08]).message == nil)
             #expect(station.take([0x01, 0x09, 0x08, 0x58, 0x00]).message == nil)
         }
+    }
+
+    @Test func theLimitItselfIsLimited() {
+        let station = Station(.init(eid: 9, maximumMessage: Int.max, maximumPacket: Int.max))
+        let body = [UInt8](repeating: 0x55, count: Endpoint.largestMessageLimit)
+        #expect(station.take([0x01, 0x09, 0x08, 0x88, 0x08] + body).reception == .nothing)
+        #expect(station.take([0x01, 0x09, 0x08, 0x58, 0x00]).message == nil)
+        #expect(station.drops[.longMessage] == 1)
+        #expect(station.take([0x01, 0x09, 0x08, 0x88, 0x08] + body.dropLast()).reception == .nothing)
+        #expect(station.take([0x01, 0x09, 0x08, 0x58, 0x55]).message?.body == body)
     }
 
     @Test func packetsUpToTheLimitAreAccepted() {

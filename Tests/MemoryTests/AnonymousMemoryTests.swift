@@ -184,8 +184,13 @@ import Testing
             let memory = try MemoryFile(anonymous: "test", size: 4096)
             let directory = try TemporaryDirectory()
             let path = try directory.makeFile("file", size: 4096)
-            var limit = rlimit(rlim_cur: rlim_t(memory.descriptor.number) + 1, rlim_max: 1024)
-            try #require(unsafe setrlimit(__rlimit_resource_t(7), &limit) == 0)
+            var limit = rlimit(rlim_cur: 0, rlim_max: 1024)
+            try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+            defer {
+                // Removing the directory takes a descriptor.
+                limit.rlim_cur = limit.rlim_max
+                unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            }
             #expect(error { () throws(MemoryError) in _ = try memory.handOut() } == .tooManyDescriptors)
             #expect(
                 error { () throws(MemoryError) in _ = try MemoryFile(anonymous: "x", size: 4096) } == .tooManyDescriptors)
@@ -198,7 +203,7 @@ import Testing
     @Test func survivesTheFileSizeLimit() async {
         await #expect(processExitsWith: .success) {
             var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
-            try #require(unsafe setrlimit(__rlimit_resource_t(1), &limit) == 0)
+            try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
             let directory = try TemporaryDirectory()
             let path = directory.path + "/file"
             #expect(error { () throws(MemoryError) in _ = try MemoryFile(anonymous: "x", size: 2 << 20) } == .badSize)

@@ -107,7 +107,7 @@ extension StringProtocol {
         return type == SOCK_STREAM ? Wire.packets(answer).count == 1 : LinkTableTests.isIdentify(answer)
     }
 
-    @Test(arguments: [SIGTERM, SIGINT]) func servesAndEndsCleanly(signal: Int32) throws {
+    @Test(arguments: [SIGTERM, SIGINT, SIGHUP]) func servesAndEndsCleanly(signal: Int32) throws {
         let directory = try TemporaryDirectory()
         let (stream, packet, pty) = (directory.file("fm.sock"), directory.file("host.sock"), directory.file("tty"))
         let daemon = try Process(

@@ -166,3 +166,9 @@ import Testing
         #expect(answers.map(\.suppressed) == [0, 0, 0, 0, 2, 0, 0])
     }
 }
+
+@Suite struct LogTests {
+    @Test func peersCannotForgeLines() {
+        #expect(Log.line("<3>", "path /a\n<0>b\u{1B}[2J\u{7F}é") == Array("<3>path /a?<0>b?[2J?é\n".utf8))
+    }
+}

@@ -128,7 +128,12 @@ struct LinkTable: ~Copyable {
     private mutating func close(_ handle: Handle) {
         let listener = links[handle].listener
         origins[listener].links -= 1
-        if log.verbose { log.write(.debug, "\(origins[listener].name): \(links[handle].summary)") }
+        let origin = origins[listener]
+        if case .terminal = origin.channel {
+            log.write(.error, "\(origin.name): \(links[handle].summary); a restart of fmapid opens it again")
+        } else if log.verbose {
+            log.write(.debug, "\(origin.name): \(links[handle].summary)")
+        }
         // The last descriptor of a socket takes it out of the epoll set.
         links.remove(handle)
     }

@@ -40,15 +40,17 @@ public struct Log: Sendable {
         case .journal:
             Systemd.journal(level.rawValue, message, fields)
         case .standardError(let prefix):
-            var line: [UInt8] = []
-            line.reserveCapacity(message.utf8.count + 12)
-            if prefix { line += "<\(level.rawValue)>".utf8 } else { line += "fmapid: ".utf8 }
-            // Texts of peers (paths) must not forge lines or drive a terminal.
-            for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte) }
-            line.append(UInt8(ascii: "\n"))
-            Systemd.writeStandardError(line)
+            Systemd.writeStandardError(Self.line(prefix ? "<\(level.rawValue)>" : "fmapid: ", message))
         case .closure(let ear):
             ear(level, message)
         }
+    }
+
+    /// One line for standard error. Texts of peers (paths) must not forge lines or drive a terminal.
+    static func line(_ prefix: String, _ message: String) -> [UInt8] {
+        var line = Array(prefix.utf8)
+        for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte) }
+        line.append(UInt8(ascii: "\n"))
+        return line
     }
 }
