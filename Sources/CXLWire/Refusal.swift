@@ -88,6 +88,11 @@ public struct Refusal: Error, Equatable, Sendable {
         case descriptorsNotPossible = 94
         case tooManyDescriptors = 95
         case memoryFailed = 96
+
+        // Durability.
+        case notDurable = 100
+        case turnUndone = 101
+        case stateUnreadable = 102
     }
 }
 
@@ -159,6 +164,9 @@ extension Refusal.Reason {
         case .descriptorsNotPossible: "this link cannot carry descriptors"
         case .tooManyDescriptors: "the service has no descriptors left"
         case .memoryFailed: "the memory could not be made or changed"
+        case .notDurable: "the change could not be made durable and was undone; the service's log says why"
+        case .turnUndone: "a change just before could not be made durable and was undone; ask again"
+        case .stateUnreadable: "the state on disk can neither be written nor read; the service's log says why"
         }
     }
 }

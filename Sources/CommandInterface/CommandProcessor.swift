@@ -30,10 +30,24 @@ public struct CommandProcessor: ~Copyable {
     var extents: [Extent] = []
     var handles: [UInt16] = []
 
-    public init(configuration: DeviceConfiguration, memory: any BackendMemory, identity: DeviceIdentity) {
-        device = Device(configuration)
+    /// Why commands that would change the device are refused now; nil while they are not.
+    public var changesRefused: Refusal?
+    /// Why no command can tell anything of the device; nil while they can.
+    public var unusable: Refusal?
+
+    public init(device: consuming Device, memory: any BackendMemory, identity: DeviceIdentity) {
+        self.device = device
         self.memory = memory
         self.identity = identity
+    }
+
+    public init(configuration: DeviceConfiguration, memory: any BackendMemory, identity: DeviceIdentity) {
+        self.init(device: Device(configuration), memory: memory, identity: identity)
+    }
+
+    /// Lets the owner of the durable state take the device's changes, or put another device in its place.
+    public mutating func withDevice<R, Failure: Error>(_ body: (inout Device) throws(Failure) -> R) throws(Failure) -> R {
+        try body(&device)
     }
 
     /// Bytes that the `response` of ``execute(_:messageType:message:now:response:)`` must have.
@@ -91,6 +105,8 @@ public struct CommandProcessor: ~Copyable {
         guard let command = CommandTable.find(header.opcode) else { throw Refusal(.unsupported) }
         guard command.roles.contains(session.role) else { throw Refusal(.unsupported, .wrongRole) }
         guard command.sizes.contains(size) else { throw Refusal(.invalidPayloadLength) }
+        if let unusable, !command.isAboutLink { throw unusable }
+        if let changesRefused, command.mayChange { throw changesRefused }
     }
 
     /// Runs a command that the table lists; returns the size of the response payload.

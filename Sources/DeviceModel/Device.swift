@@ -199,6 +199,16 @@ public struct Device: Sendable {
         }
     }
 
+    /// Memory objects that have bytes: all backends, and pool allocations whose descriptor was handed out.
+    public var memoryObjects: [MemoryObject] {
+        var found: [MemoryObject] = []
+        for slot in backendList { if let backend = backends[Int(slot)] { found.append(.backend(backend.id)) } }
+        for record in objects where record.references > 0 && record.isMaterialised {
+            if case .pool = record.identity { found.append(record.identity) }
+        }
+        return found
+    }
+
     /// Takes the memory effects noted so far.
     public mutating func takeEffects() -> [MemoryEffect] {
         guard !effects.isEmpty else { return [] }

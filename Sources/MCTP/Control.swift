@@ -5,7 +5,7 @@
 /// 7Fh) to tell of, and the command is optional then.
 struct ControlResponder: ~Copyable {
     /// Our endpoint ID; 0 until one is assigned.
-    private(set) var eid: EndpointID
+    var eid: EndpointID
     private let uuid: UInt128
     /// Served message types, control first, then as configured, each once.
     private let messageTypes: [UInt8]

@@ -74,7 +74,12 @@ public struct Endpoint: ~Copyable {
     }
 
     /// Our EID on this link; 0 until one is assigned. A Set Endpoint ID changes it.
-    public var eid: EndpointID { responder.eid }
+    ///
+    /// Whoever keeps it durable sets it back when that fails.
+    public var eid: EndpointID {
+        get { responder.eid }
+        set { responder.eid = newValue }
+    }
 
     /// Feeds one packet, transport header first. Bodies that earlier calls gave out are no longer valid. Never traps.
     public mutating func receive(_ bytes: RawSpan) -> Reception {

@@ -6,6 +6,8 @@ import Memory
 /// The service from its first listener to its end.
 public final class Daemon {
     private let options: Options
+    /// EIDs that listeners were given before a restart.
+    private let eids: [String: UInt8]
     private let log: Log
     // Sources go before the descriptors that they watch.
     private let events: EventLoop
@@ -21,21 +23,22 @@ public final class Daemon {
     ///
     /// - Parameters:
     ///   - memory: the bank that `processor` was made with.
-    ///   - commit: makes durable what the commands of a turn changed. It is called before their answers leave, and a failure
-    ///     ends the service.
+    ///   - sockets: what systemd handed over; see `Systemd.takeDescriptors`.
+    ///   - durability: makes changes durable before their answers leave; nil on a volatile device.
     /// - Throws: `UsageError` or `SystemError`.
     public init(
         options: Options, processor: consuming CommandProcessor, memory: MemoryBank, log: Log,
-        commit: @escaping (inout CommandProcessor) throws(CommitFailure) -> Void = { _ in }
+        sockets: [Systemd.InheritedDescriptor] = [], durability: (any Durability)? = nil, eids: [String: UInt8] = [:]
     ) throws {
         self.options = options
+        self.eids = eids
         self.log = log
         events = try EventLoop()
         links = try LinkTable(
             processor: processor, memory: memory, uuid: EndpointUUID.make(eid: options.eid), maximumLinks: options.maximumLinks,
-            log: log, commit: commit)
+            log: log, durability: durability)
         reserve = try? Self.openReserve()
-        listeners = try Listener.openAll(options)
+        listeners = try Listener.openAll(options, sockets)
     }
 
     /// Serves until SIGTERM, SIGINT or SIGHUP; answers the process's exit code.
@@ -77,7 +80,7 @@ public final class Daemon {
         _ = links.add(
             LinkTable.Origin(
                 name: listener.name, role: listener.role, channel: channel, passesDescriptors: listener.passesDescriptors,
-                eid: options.eid))
+                eid: eids[listener.name] ?? options.eid))
         switch listener.source {
         case .socket:
             listenerSources.append(try events.watch(listener.number) { [unowned self] in accept(index) })
@@ -97,14 +100,7 @@ public final class Daemon {
         }
     }
 
-    private func turn() {
-        do throws(CommitFailure) {
-            try links.turn()
-        } catch {
-            log.write(.critical, "changes could not be made durable, and are not answered: \(error)")
-            events.exit(1)
-        }
-    }
+    private func turn() { links.turn() }
 
     // MARK: - Accepting
 

@@ -5,14 +5,16 @@ import MCTP
 struct Dialogue: ~Copyable {
     var session: CCISession
     var outbox: Outbox
+    let handle: Handle
     let listener: Int
     let peer: Peer
     /// EID of the last requester; nil before the first request.
     var requester: EndpointID?
     private var nextTag: UInt8 = 0
 
-    init(session: CCISession, channel: Channel, listener: Int, peer: Peer) {
+    init(session: CCISession, channel: Channel, handle: Handle, listener: Int, peer: Peer) {
         self.session = session
+        self.handle = handle
         outbox = Outbox(channel: channel)
         self.listener = listener
         self.peer = peer

@@ -19,6 +19,8 @@ struct Engine: ~Copyable {
     private(set) var executed = false
     /// What this turn has to log.
     private(set) var audit: [AuditEntry] = []
+    /// Answers since the turn's first change.
+    private(set) var undo: [UndoEntry] = []
 
     init(processor: consuming CommandProcessor, memory: MemoryBank, verbose: Bool) {
         // A control answer is shorter than this whatever the processor says.
@@ -34,10 +36,13 @@ struct Engine: ~Copyable {
         changed = false
         executed = false
         if !audit.isEmpty { audit.removeAll(keepingCapacity: true) }
+        if !undo.isEmpty { undo.removeAll(keepingCapacity: true) }
     }
 
     /// Executes one CCI message and puts its answer into the outbox, which has room for it.
-    mutating func execute(_ header: MessageHeader, _ message: RawSpan, _ dialogue: inout Dialogue) {
+    ///
+    /// - Parameter eid: ours on this link.
+    mutating func execute(_ header: MessageHeader, _ message: RawSpan, at eid: EndpointID, _ dialogue: inout Dialogue) {
         if header.tagOwner { dialogue.requester = header.source }
         let outcome = Self.run(&processor, &answer, &dialogue.session, header.type, message, now)
         executed = true
@@ -47,17 +52,53 @@ struct Engine: ~Copyable {
         }
         // Nobody waits for an answer to an answer.
         guard header.tagOwner, outcome.length > 0, outcome.length <= maximumAnswer else { return }
+        let reply = header.reply(from: eid)
+        if changed { noteForUndo(reply, message, outcome, &dialogue) }
         guard let grant = outcome.descriptor else {
-            dialogue.outbox.append(header.reply(), answer.span(0..<outcome.length))
+            dialogue.outbox.append(reply, answer.span(0..<outcome.length))
             return
         }
         do throws(Refusal) {
             let descriptor = try memory.handOut(grant.object)
-            dialogue.outbox.append(header.reply(), answer.span(0..<outcome.length), descriptor: descriptor)
+            dialogue.outbox.append(reply, answer.span(0..<outcome.length), descriptor: descriptor)
         } catch {
             let length = Self.refuse(error, in: &answer)
-            dialogue.outbox.append(header.reply(), answer.span(0..<length))
+            dialogue.outbox.append(reply, answer.span(0..<length))
         }
+    }
+
+    /// Puts the answer to a control message into the outbox, which has room for it.
+    mutating func answerControl(_ header: MessageHeader, _ body: RawSpan, assigns: Bool, _ dialogue: inout Dialogue) {
+        if assigns { changed = true }
+        if changed {
+            var bytes: [UInt8] = []
+            for index in 0..<(assigns ? min(2, body.byteCount) : body.byteCount) { bytes.append(body.le(index)) }
+            dialogue.outbox.markForUndo()
+            undo.append(UndoEntry(handle: dialogue.handle, header: header, answer: assigns ? .assignment(bytes) : .control(bytes)))
+        }
+        dialogue.outbox.append(header, body)
+    }
+
+    private mutating func noteForUndo(
+        _ reply: MessageHeader, _ message: RawSpan, _ outcome: Outcome, _ dialogue: inout Dialogue
+    ) {
+        dialogue.outbox.markForUndo()
+        // An answer exists only to a message with a whole header.
+        let request = CCIHeader(block: message)
+        undo.append(
+            UndoEntry(
+                handle: dialogue.handle, header: reply,
+                answer: .command(tag: request.tag, opcode: request.opcode, changed: outcome.changed)))
+    }
+
+    /// The turn's changes were undone: the log says so.
+    mutating func noteUndone() {
+        for index in audit.indices where audit[index].outcome.changed {
+            audit[index].outcome.changed = false
+            audit[index].outcome.code = .internalError
+            audit[index].outcome.reason = .notDurable
+        }
+        changed = false
     }
 
     /// Puts an event notification into the outbox if one is due on this link and there is room.

@@ -37,11 +37,12 @@ struct Link: ~Copyable {
             inbox = Inbox(capacity: Limit.receiveBuffer)
         }
         self.endpoint = Endpoint(endpoint)
-        dialogue = Dialogue(session: session, channel: channel, listener: listener, peer: peer)
+        dialogue = Dialogue(session: session, channel: channel, handle: handle, listener: listener, peer: peer)
     }
 
     var number: Int32 { descriptor.number }
     var listener: Int { dialogue.listener }
+    var eid: EndpointID { endpoint.eid }
 
     /// What came of it, for the log.
     var summary: String {
@@ -79,6 +80,22 @@ struct Link: ~Copyable {
         } catch {
             return false
         }
+    }
+
+    /// The turn's changes are durable: its answers may leave.
+    mutating func settle() { dialogue.outbox.settle() }
+
+    /// The turn's changes were undone: takes back what it queued since, and the EID that it was given.
+    mutating func rewind(eid: EndpointID?) {
+        dialogue.outbox.rewind()
+        if let eid { endpoint.eid = eid }
+    }
+
+    /// Queues an answer without payload.
+    mutating func refuse(_ header: MessageHeader, _ message: [UInt8]) {
+        let span = message.span
+        // Every byte of an array of bytes is initialised.
+        dialogue.outbox.append(header, unsafe span.bytes)
     }
 
     /// Queues an event notification if one is due.
@@ -146,11 +163,13 @@ struct Link: ~Copyable {
     private static func deliver(
         _ packet: RawSpan, _ endpoint: inout Endpoint, _ dialogue: inout Dialogue, _ engine: inout Engine
     ) {
+        let eid = endpoint.eid
         switch endpoint.receive(packet) {
         case .nothing: break
-        case .inPacket(let header, let body): engine.execute(header, packet.extracting(body), &dialogue)
-        case .reassembled(let header, let slot): engine.execute(header, endpoint.reassembled(slot), &dialogue)
-        case .control(let header): dialogue.outbox.append(header, endpoint.controlAnswer)
+        case .inPacket(let header, let body): engine.execute(header, packet.extracting(body), at: endpoint.eid, &dialogue)
+        case .reassembled(let header, let slot): engine.execute(header, endpoint.reassembled(slot), at: endpoint.eid, &dialogue)
+        case .control(let header):
+            engine.answerControl(header, endpoint.controlAnswer, assigns: endpoint.eid != eid, &dialogue)
         }
     }
 }

@@ -4,9 +4,6 @@ import Memory
 
 /// All links and the device behind them. Everything that happens to messages happens in `turn`.
 struct LinkTable: ~Copyable {
-    /// Makes what the commands of a turn changed durable.
-    typealias Commit = (inout CommandProcessor) throws(CommitFailure) -> Void
-
     /// What links take from their listener when they are made.
     struct Origin {
         var name: String
@@ -22,7 +19,11 @@ struct LinkTable: ~Copyable {
     private(set) var origins: [Origin] = []
     private var links: Slab<Link>
     private var engine: Engine
-    private let commit: Commit
+    /// Nil on a volatile device.
+    private let durability: (any Durability)?
+    /// EIDs that links were given in this turn, with those that they had.
+    private var assignments: [(handle: Handle, before: EndpointID, listenerBefore: EndpointID)] = []
+    private var commitFailures = RateLimit()
     private let uuid: UInt128
     private let maximumLinks: Int
     private let log: Log
@@ -33,12 +34,12 @@ struct LinkTable: ~Copyable {
 
     init(
         processor: consuming CommandProcessor, memory: MemoryBank, uuid: UInt128, maximumLinks: Int, log: Log,
-        commit: @escaping Commit
+        durability: (any Durability)? = nil
     ) throws(SystemError) {
         epoll = try Epoll(eventsPerWait: Limit.eventsPerTurn)
         links = Slab(capacity: Limit.links)
         engine = Engine(processor: processor, memory: memory, verbose: log.verbose)
-        self.commit = commit
+        self.durability = durability
         self.uuid = uuid
         self.maximumLinks = maximumLinks
         self.log = log
@@ -83,26 +84,57 @@ struct LinkTable: ~Copyable {
 
     /// One turn: what has arrived is executed, then made durable, then done to memory, and only then answered.
     ///
-    /// A failed commit ends the service: the device in memory is ahead of what is durable, and nobody may see that.
-    mutating func turn(milliseconds: Int32 = 0) throws(CommitFailure) {
+    /// If it cannot be made durable, all of the turn's changes are undone, and its answers say so.
+    mutating func turn(milliseconds: Int32 = 0) {
         execute(epoll.wait(milliseconds: milliseconds))
-        if engine.changed { try commit(&engine.processor) }
+        if engine.changed { commit() }
         if engine.executed { runMemoryEffects() }
         notify()
         reply()
         report()
     }
 
+    private mutating func commit() {
+        guard let durability else { return }
+        let eids = assignments.map { (origins[links[$0.handle].listener].name, origins[links[$0.handle].listener].eid) }
+        do throws(CommitFailure) {
+            try durability.commit(&engine.processor, eids: eids)
+        } catch {
+            log.write(.critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
+            durability.restore(&engine.processor)
+            undo()
+        }
+    }
+
+    /// Replaces the answers since the turn's first change by refusals.
+    private mutating func undo() {
+        for handle in touched { links[handle].rewind(eid: nil) }
+        for assignment in assignments.reversed() {
+            links[assignment.handle].rewind(eid: assignment.before)
+            origins[links[assignment.handle].listener].eid = assignment.listenerBefore
+        }
+        for entry in engine.undo where links.contains(entry.handle) {
+            let bytes = entry.replacement
+            links[entry.handle].refuse(entry.header, bytes)
+        }
+        engine.noteUndone()
+    }
+
     private mutating func execute(_ ready: Int) {
         engine.beginTurn(now: Clock.wall())
+        durability?.beginTurn(&engine.processor)
         touched.removeAll(keepingCapacity: true)
+        if !assignments.isEmpty { assignments.removeAll(keepingCapacity: true) }
         for index in 0..<ready {
             let (key, events) = epoll.event(index)
             let handle = Handle(key: key)
             guard links.contains(handle) else { continue }
             touched.append(handle)
-            let assigned = links[handle].execute(events, &engine)
-            if let assigned { origins[links[handle].listener].eid = assigned }
+            let before = links[handle].eid
+            guard let assigned = links[handle].execute(events, &engine) else { continue }
+            let listener = links[handle].listener
+            assignments.append((handle, before, origins[listener].eid))
+            origins[listener].eid = assigned
         }
     }
 
@@ -122,6 +154,7 @@ struct LinkTable: ~Copyable {
     }
 
     private mutating func reply() {
+        for handle in touched { links[handle].settle() }
         for handle in touched where !links[handle].reply(epoll, room: engine.maximumAnswer) { close(handle) }
     }
 
@@ -151,11 +184,4 @@ struct LinkTable: ~Copyable {
             }
         }
     }
-}
-
-/// The changes of a turn could not be made durable.
-public struct CommitFailure: Error, CustomStringConvertible {
-    public let description: String
-
-    public init(_ description: String) { self.description = description }
 }

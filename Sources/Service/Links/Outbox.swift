@@ -13,6 +13,8 @@ struct Outbox: ~Copyable {
     private var end = 0
     /// Descriptors in the packets that wait.
     private var descriptors = 0
+    /// What waits from here on must not leave before the turn's changes are durable.
+    private var mark: Int?
 
     enum Flush {
         case done
@@ -45,6 +47,7 @@ struct Outbox: ~Copyable {
         guard hasRoom(body.byteCount) else { return false }
         if bytes.capacity - end < bound(body.byteCount) {
             bytes.moveDown(start..<end)
+            if let mark { self.mark = mark - start }
             (start, end) = (0, end - start)
         }
         guard case .packets(let maximum) = channel else {
@@ -101,8 +104,35 @@ struct Outbox: ~Copyable {
         return .done
     }
 
+    /// What is appended from now on can be taken back by `rewind`, until `settle`.
+    mutating func markForUndo() {
+        if mark == nil { mark = end }
+    }
+
+    /// What was appended since `markForUndo` stays.
+    mutating func settle() { mark = nil }
+
+    /// Takes back what was appended since `markForUndo`.
+    mutating func rewind() {
+        guard let mark else { return }
+        var position = mark
+        if case .packets = channel {
+            while position < end {
+                let (packet, descriptor) = Self.record(bytes, at: position)
+                if let descriptor {
+                    _ = Descriptor(owning: descriptor)
+                    descriptors -= 1
+                }
+                position = packet.upperBound
+            }
+        }
+        end = mark
+        self.mark = nil
+    }
+
     /// Forgets what waits: nobody will read it.
     mutating func discard() {
+        mark = nil
         Self.closeDescriptors(bytes, start..<end, channel)
         (start, end, descriptors) = (0, 0, 0)
     }

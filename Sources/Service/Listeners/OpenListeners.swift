@@ -2,8 +2,7 @@ extension Listener {
     /// Opens all listeners: those that systemd hands over, and those of the command line that it does not.
     ///
     /// - Throws: `UsageError` for what the operator can say better, `SystemError` for what the system refuses.
-    static func openAll(_ options: Options) throws -> [Listener] {
-        let inherited = try Systemd.takeListeners()
+    static func openAll(_ options: Options, _ inherited: [Systemd.InheritedDescriptor]) throws -> [Listener] {
         var listeners: [Listener] = []
         do {
             for socket in inherited {

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Bytes of a fixed capacity, allocated once and owned by one value; reachable only through spans.
@@ -6,13 +7,15 @@ import Glibc
     let capacity: Int
 
     init(capacity: Int) {
-        // Zeroed, because a span promises initialised bytes; calloc leaves pages that nobody uses untouched.
-        guard capacity > 0, let base = unsafe calloc(1, capacity) else { fatalError("no memory for \(capacity) bytes") }
+        // Zeroed, because a span promises initialised bytes. Pages that are never used cost nothing: a link that is idle, or
+        // whose peer reads in time, takes little of its send buffer.
+        let base = unsafe mmap(nil, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let base = unsafe base, unsafe base != MAP_FAILED else { fatalError("no memory for \(capacity) bytes") }
         unsafe self.base = base
         self.capacity = capacity
     }
 
-    deinit { unsafe free(base) }
+    deinit { unsafe munmap(base, capacity) }
 
     // Safety of both spans: `range` lies inside the allocation (checked), the bytes are initialised (init), and the
     // lifetime is tied to the access to self, so the memory outlives the span and a mutable span excludes others.

@@ -4,13 +4,14 @@ import Glibc
 
 /// What systemd gives to a service and hears from it, apart from the event loop.
 public enum Systemd {
-    struct InheritedDescriptor: Sendable {
-        var number: Int32
-        var name: String
+    public struct InheritedDescriptor: Sendable {
+        public var number: Int32
+        public var name: String
     }
 
-    /// The sockets of this process's socket units, marked close-on-exec. A second call answers none.
-    static func takeListeners() throws(SystemError) -> [InheritedDescriptor] {
+    /// What the service manager handed over, marked close-on-exec: sockets of socket units, and memory from the descriptor store.
+    /// A second call answers none.
+    public static func takeDescriptors() throws(SystemError) -> [InheritedDescriptor] {
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         // On success `names` is a malloc'ed array of `count` malloc'ed strings, ours to free.
         let count = unsafe sd_listen_fds_with_names(1, &names)
