@@ -123,8 +123,8 @@ import Testing
         }
     }
 
-    /// Nothing that a damaged frame does costs more than the frames that it overlaps: behind a damaged frame with its length intact, the
-    /// very next frame comes out.
+    /// The very next frame behind a damaged one comes out: at once, or, if the damage looks like the start of a longer frame, when the
+    /// line falls silent.
     @Test(arguments: 0..<50 as Range<UInt64>)
     func theNextGoodFrameComesOut(seed: UInt64) {
         var random = Random(seed: seed)
@@ -134,7 +134,8 @@ import Testing
             let index = Int.random(in: 3..<damaged.count - 3, using: &random)
             damaged[index] = Self.other(damaged[index], &random)
             let good = packet(round, 0, &random)
-            let received = receiver.take(damaged + frame(good))
+            var received = receiver.take(damaged + frame(good)) ?? []
+            while !receiver.kept.isEmpty { received += receiver.abandon() ?? [] }
             #expect(received == [good], "seed \(seed), round \(round)")
         }
     }
