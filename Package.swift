@@ -31,7 +31,7 @@ let package = Package(
             name: "Service",
             dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store"],
             swiftSettings: strict),
-        .executableTarget(name: "fmapid", dependencies: ["Service"], swiftSettings: strict),
+        .executableTarget(name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
         .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",

@@ -61,6 +61,8 @@ public final class Daemon {
     private func start() throws(SystemError) {
         // A peer that went away is an error of one write, not of the process.
         signal(SIGPIPE, SIG_IGN)
+        // A file beyond RLIMIT_FSIZE is an error of one write as well.
+        signal(SIGXFSZ, SIG_IGN)
         for number in [SIGTERM, SIGINT, SIGHUP] {
             try events.onSignal(number) { [unowned self] in events.exit(0) }
         }

@@ -100,7 +100,8 @@ struct LinkTable: ~Copyable {
         do throws(CommitFailure) {
             try durability.commit(&engine.processor, eids: eids)
         } catch {
-            log.write(.critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
+            log.write(
+                .critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
             durability.restore(&engine.processor)
             undo()
         }
