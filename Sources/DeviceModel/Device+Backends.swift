@@ -37,6 +37,7 @@ extension Device {
         backendSlots[backend.tag] = slot
         backendList.append(slot)
         nextBackendID = max(nextBackendID, backend.id &+ 1)
+        touchBackend(slot)
         backendGeneration &+= 1
     }
 
@@ -54,7 +55,9 @@ extension Device {
         if let last = backendList.popLast(), last != slot {
             backendList[Int(position)] = last
             backendPositions[Int(last)] = position
+            touchBackend(last)
         }
+        touchBackend(slot)
         freeBackends.append(slot)
         history.insert(tag)
         effects.append(.remove(backend: backend.id))
@@ -65,6 +68,7 @@ extension Device {
     public mutating func quarantine(backend id: UInt32) {
         for slot in backendList where backends[Int(slot)]?.id == id {
             backends[Int(slot)]?.isQuarantined = true
+            touchBackend(slot)
             backendGeneration &+= 1
         }
     }

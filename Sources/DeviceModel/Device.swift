@@ -48,6 +48,9 @@ public struct Device: Sendable {
     /// The caller's clock, ns; set it before each command.
     public var now: UInt64 = 0
 
+    /// What has changed since the last commit.
+    var changes = ChangeLists()
+
     /// Work for the memory behind the device, in order.
     public internal(set) var effects: [MemoryEffect] = []
 
@@ -140,7 +143,10 @@ public struct Device: Sendable {
     public var timestamp: UInt64 { clockOffset.map { now &+ $0 } ?? 0 }
 
     /// Sets the device time (0301h).
-    public mutating func setTimestamp(_ value: UInt64) { clockOffset = value &- now }
+    public mutating func setTimestamp(_ value: UInt64) {
+        clockOffset = value &- now
+        touchDevice()
+    }
 
     // MARK: Event logs
 
@@ -153,11 +159,26 @@ public struct Device: Sendable {
     /// The dynamic capacity log of the FM-owned CCI.
     public var fabricManagerLog: EventLog { fmLog }
 
-    /// Gives `body` the log of a host, or the FM's for nil, to clear records.
-    public mutating func withLog<R>(of host: Int?, _ body: (inout EventLog) throws(Refusal) -> R) throws(Refusal) -> R {
-        guard let host else { return try body(&fmLog) }
+    /// Clears the oldest records of a host's log, or for nil of the FM's; see ``EventLog/clear(_:)``.
+    public mutating func clearEvents(of host: Int?, handles: [UInt16]) throws(Refusal) {
+        guard let host else {
+            try fmLog.clear(handles)
+            return touchDevice()
+        }
         try checkHost(host)
-        return try body(&hosts[host].log)
+        try hosts[host].log.clear(handles)
+        touchHost(host)
+    }
+
+    /// Clears all records of a host's log, or for nil of the FM's; see ``EventLog/clearAll()``.
+    public mutating func clearAllEvents(of host: Int?) throws(Refusal) {
+        guard let host else {
+            try fmLog.clearAll()
+            return touchDevice()
+        }
+        try checkHost(host)
+        try hosts[host].log.clearAll()
+        touchHost(host)
     }
 
     func event(_ kind: DeviceEvent.Kind, host: Int = 0, region: Int = 0, extent: Extent, more: Bool) -> DeviceEvent {
@@ -171,6 +192,7 @@ public struct Device: Sendable {
     /// Posts a chain of `count` records to the FM's log, all of them or, with the overflow noted, none.
     mutating func postToFM(_ kind: DeviceEvent.Kind, host: Int, count: Int, _ extent: (Int) -> Extent) {
         guard count > 0 else { return }
+        touchDevice()
         guard fmLog.room >= count else { return fmLog.lose(count, at: timestamp) }
         for index in 0..<count {
             fmLog.append(event(kind, host: host, extent: extent(index), more: index + 1 < count))

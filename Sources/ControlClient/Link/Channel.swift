@@ -151,7 +151,7 @@ struct Channel: ~Copyable {
         let stream = stream
         let span = stream.span
         let input = unsafe span.bytes
-        decoder.abandon(input, &streamOffset)
+        decoder.abandon(input, at: streamOffset)
     }
 
     private mutating func readStream() throws(ClientError) {

@@ -1,0 +1,80 @@
+import CXLWire
+import DeviceModel
+
+// Vendor commands C000h-C010h: tagged backends, and what became of a tag. Layouts: protocol/README.md §3.
+extension CommandProcessor {
+    mutating func createTaggedBackend(
+        _ payload: RawSpan, _ body: inout MutableRawSpan, _ outcome: inout Outcome
+    ) throws(Refusal) -> Int {
+        let request = try parseList(payload, of: CreateTaggedBackend.Header.self)
+        let header = request.header
+        guard let wireKind = header.kind, let kind = BackendRequest.Kind(rawValue: wireKind.rawValue) else {
+            throw Refusal(.invalidInput, .reservedBits)
+        }
+        // C003h must be able to tell the path again.
+        let longest = CommandTable.maximumPayload - GetTaggedBackend.Header.wireSize
+        guard let path = request.entries.text, path.utf8.count <= longest, !path.utf8.contains(0) else {
+            throw Refusal(.invalidInput, .badPath)
+        }
+        switch kind {
+        case .anonymous: guard path.isEmpty else { throw Refusal(.invalidInput, .badPath) }
+        case .file:
+            guard !path.isEmpty else { throw Refusal(.invalidInput, .badPath) }
+            guard !header.usesHugePages else { throw Refusal(.invalidInput, .reservedBits) }
+        }
+        try device.checkNewBackend(tag: header.tag, size: header.size)
+        let id = device.nextBackend
+        try memory.create(
+            BackendRequest(
+                id: id, tag: header.tag, size: header.size, kind: kind, hugePages: header.usesHugePages, path: path))
+        device.addBackend(
+            Backend(
+                id: id, tag: header.tag, size: header.size, kind: kind.rawValue, hugePages: header.usesHugePages, path: path))
+        outcome.changed = true
+        return CreateTaggedBackend.Response(id: id).write(to: &body)
+    }
+
+    mutating func deleteTaggedBackend(_ payload: RawSpan, _ outcome: inout Outcome) throws(Refusal) {
+        try device.removeBackend(tag: parse(payload))
+        outcome.changed = true
+    }
+
+    private func entry(_ backend: Backend, _ state: Backend.State, _ hosts: Int) -> TaggedBackend {
+        TaggedBackend(
+            tag: backend.tag, size: backend.size, id: backend.id, kind: BackendKind(rawValue: backend.kind) ?? .anonymous,
+            usesHugePages: backend.hugePages, state: BackendState(rawValue: state.rawValue) ?? .free,
+            hosts: UInt16(clamping: hosts))
+    }
+
+    func listTaggedBackends(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
+        typealias Response = ListTaggedBackends.Response
+        let request: ListTaggedBackends.Request = try parse(payload)
+        let total = device.backendCount
+        guard Int(request.start) <= total else { throw Refusal(.invalidInput, .indexPastEnd) }
+        let count = min(Int(request.maximum), total - Int(request.start), Response.capacity(limit: session.responseLimit))
+        ListTaggedBackends.Header(
+            generation: device.backendGeneration, total: UInt32(clamping: total), returned: UInt32(count)
+        ).write(to: &body)
+        var end = Response.offset(ofEntry: 0)
+        device.forEachBackend(from: Int(request.start), limit: count) { backend, state, hosts in
+            end = entry(backend, state, hosts).write(to: &body, at: end)
+        }
+        return end
+    }
+
+    func getTaggedBackend(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
+        let (backend, state, hosts) = try device.backend(tag: parse(payload))
+        let length = backend.path.utf8.count
+        guard GetTaggedBackend.Response.size(entries: length) <= session.responseLimit else {
+            throw Refusal(.invalidInput, .messageLimitOutOfRange)
+        }
+        var end = GetTaggedBackend.Header(entry(backend, state, hosts), pathLength: UInt16(length)).write(to: &body)
+        for byte in backend.path.utf8 { end = byte.write(to: &body, at: end) }
+        return end
+    }
+
+    func getReleaseStatus(_ payload: RawSpan, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
+        let status = device.releaseStatus(of: try parse(payload))
+        return GetReleaseStatus.Response(.init(rawValue: status.rawValue) ?? .notFound).write(to: &body)
+    }
+}
