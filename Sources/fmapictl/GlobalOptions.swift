@@ -51,10 +51,6 @@ struct GlobalOptions: ParsableArguments {
         }
     }
 
-    private func isNamed(_ target: LinkTarget) -> Bool {
-        given(target) != nil || environment(target.environmentVariable) != nil
-    }
-
     func connect(_ target: LinkTarget) throws(ClientError) -> Link {
         var settings = Link.Settings()
         settings.destination = eid
@@ -66,7 +62,10 @@ struct GlobalOptions: ParsableArguments {
     /// The link for a command that FM and control links serve: `preferred`, unless only the other one's address was given.
     func choose(_ preferred: LinkTarget) -> LinkTarget {
         let other: LinkTarget = preferred == .fm ? .control : .fm
-        return !isNamed(preferred) && isNamed(other) ? other : preferred
+        if given(preferred) != nil { return preferred }
+        if given(other) != nil { return other }
+        let isSet = { (target: LinkTarget) in environment(target.environmentVariable) != nil }
+        return !isSet(preferred) && isSet(other) ? other : preferred
     }
 
     var deadline: Deadline { Deadline(in: .seconds(timeout)) }

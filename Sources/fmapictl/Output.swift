@@ -2,10 +2,12 @@ import ControlClient
 import Glibc
 
 /// Where results go: text with tables for people, or JSON.
-struct Output {
+final class Output {
     let isJSON: Bool
     /// Standard output is a terminal that may show colours.
     let colour: Bool
+    /// Members that a document of a failure has beside the error: what was done or seen all the same.
+    var context: [JSON.Member] = []
 
     init(json: Bool) {
         isJSON = json
@@ -48,7 +50,7 @@ struct Output {
 
     /// Tells of a failure: on standard error, and as the JSON document if that is what is printed.
     func fail(_ error: ClientError) {
-        if isJSON { print(JSON.object(["error": error.json]).pretty) }
+        if isJSON { print(JSON.object([JSON.Member("error", error.json)] + context).pretty) }
         Self.error(error.description)
     }
 

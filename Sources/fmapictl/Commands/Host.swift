@@ -36,6 +36,13 @@ extension AgentCommand {
 
     func agent() throws(ClientError) -> HostAgent { HostAgent(try connect()) }
 
+    /// Ends a command with a failure, but tells of items that were cleared.
+    func fail(_ error: ClientError, _ notices: [LogItem], _ out: Output) -> ClientError {
+        out.context = [.init("notices", .array(notices.map(\.json)))]
+        if !out.isJSON { show(notices, out) }
+        return error
+    }
+
     /// Tells of items that were cleared although the command is about others.
     func show(_ notices: [LogItem], _ out: Output) {
         for item in notices {
@@ -148,6 +155,13 @@ struct HostAnswerReleases: AgentCommand {
     func perform(_ out: Output) throws(ClientError) {
         var agent = try agent()
         let answer = try agent.answerReleases(until: global.deadline)
+        guard !answer.released.isEmpty else {
+            let error: ClientError =
+                answer.waitsForOffer
+                ? .unmet("an offer stands before any request: answer it first")
+                : .timeout("the fabric manager asked for nothing within \(global.timeout.formatted) s")
+            throw fail(error, answer.notices, out)
+        }
         out.result(
             .object([
                 "host": .integer(host.number), "released": answer.released.json, "notices": .array(answer.notices.map(\.json)),
@@ -155,13 +169,8 @@ struct HostAnswerReleases: AgentCommand {
             ])
         ) {
             show(answer.notices, out)
-            guard !answer.released.isEmpty else { return }
-            out.line("released \(Size.text(totalLength(answer.released)))")
+            out.line("released \(Size.text(totalLength(answer.released)))", .good)
             out.table(.extents([(0, answer.released)], withHost: false))
         }
-        guard answer.released.isEmpty else { return }
-        throw answer.waitsForOffer
-            ? .unmet("an offer stands before any request: answer it first")
-            : .timeout("the fabric manager asked for nothing within \(global.timeout.formatted) s")
     }
 }

@@ -22,9 +22,10 @@ private struct OfferReport {
 }
 
 extension AgentCommand {
-    /// Answers one offer, or all that are there, as `decide` says; waits up to --timeout for the first.
+    /// Answers one offer, or all that are there, as `decide` says; waits up to --timeout for the first. `unseen`: if the log shows
+    /// none, rejects one that it no longer shows.
     fileprivate func answerOffers(
-        all: Bool, _ out: Output, _ decide: (LogItem) throws(ClientError) -> [DPARange]
+        all: Bool, _ out: Output, unseen: Bool = false, _ decide: (LogItem) throws(ClientError) -> [DPARange]
     ) throws(ClientError) {
         var agent = try agent()
         var reports: [OfferReport] = []
@@ -36,15 +37,18 @@ extension AgentCommand {
             reports.append(OfferReport(offer: offer.item, accepted: accepted, before: offer.before))
             notices += offer.before
             if !ranges.isEmpty, accepted.isEmpty {
-                show(notices, out)
-                throw .unmet("the fabric manager had withdrawn the offer of \(Size.text(offer.item.length))")
+                let text = "the fabric manager had withdrawn the offer of \(Size.text(offer.item.length))"
+                throw fail(.unmet(text), notices, out)
             }
             guard all else { break }
             deadline = Deadline(in: .zero)
         }
+        if reports.isEmpty, unseen, try agent.rejectUnseen() {
+            reports.append(OfferReport(offer: LogItem(type: .addCapacity, extents: [], handles: []), accepted: [], before: []))
+        }
         guard !reports.isEmpty else {
-            show(notices, out)
-            throw .timeout("nothing was offered to host \(host.number) within \(global.timeout.formatted) s")
+            throw fail(
+                .timeout("nothing was offered to host \(host.number) within \(global.timeout.formatted) s"), notices, out)
         }
         out.result(
             .object([
@@ -58,6 +62,9 @@ extension AgentCommand {
 
     private func show(_ report: OfferReport, _ out: Output) {
         if report.accepted.isEmpty {
+            guard !report.offer.extents.isEmpty else {
+                return out.line("rejected an offer whose records were cleared before", .attention)
+            }
             out.line("rejected \(Size.text(report.offer.length))", .attention)
             out.table(.extents([(0, report.offer.extents)], withHost: false))
         } else {
@@ -114,7 +121,9 @@ struct HostReject: AgentCommand {
     static let configuration = CommandConfiguration(
         commandName: "reject", abstract: "Reject the oldest offer.",
         usage: "fmapictl host N reject [--all]",
-        discussion: "Waits up to --timeout seconds for an offer.")
+        discussion: """
+            Waits up to --timeout seconds for an offer. If the log shows none, an offer whose records were cleared is rejected.
+            """)
 
     @ParentCommand var host: HostCommand
 
@@ -125,7 +134,7 @@ struct HostReject: AgentCommand {
     var global: GlobalOptions
 
     func perform(_ out: Output) throws(ClientError) {
-        try answerOffers(all: all, out) { _ in [] }
+        try answerOffers(all: all, out, unseen: true) { _ in [] }
     }
 }
 

@@ -104,12 +104,11 @@ private struct DeviceSummary {
     // MARK: Text
 
     func show(_ out: Output, _ place: LinkAddress) {
-        let free = totalCapacity - min(totalCapacity, acceptedCapacity)
         out.pairs([
             "link": "\(place), EID \(eid)",
             "component": "\(componentName) \(hexadecimal(identity.vendorID, digits: 4))h:"
                 + "\(hexadecimal(identity.deviceID, digits: 4))h, serial number \(hexadecimal(identity.serialNumber, digits: 16))h",
-            "capacity": "\(Size.text(totalCapacity)), \(Size.text(acceptedCapacity)) accepted, \(Size.text(free)) not",
+            "capacity": "\(Size.text(acceptedCapacity)) of \(Size.text(totalCapacity)) accepted",
             "hosts": "\(device.hosts)",
             "regions": "\(device.regions) for each host",
             "add": addPolicies.joined(separator: ", "),
