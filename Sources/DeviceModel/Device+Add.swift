@@ -91,7 +91,6 @@ extension Device {
         }
 
         guard !plan.isEmpty else { throw Refusal(.invalidExtentList, .extentListEmpty) }
-        var bytes: UInt64 = 0
         for extent in plan {
             let region = try checkRange(extent.start, extent.length, code: .invalidExtentList)
             try checkSize(of: extent.backend, extent.length)
@@ -99,10 +98,11 @@ extension Device {
             guard !hosts[host].indexes[region].overlaps(extent.start, extent.start + extent.length) else {
                 throw Refusal(.invalidExtentList, .extentInUse)
             }
-            bytes = bytes.addingReportingOverflow(extent.length).overflow ? .max : bytes + extent.length
         }
         try checkPlanOverlaps()
         let newTags = try checkPlanTags()
+        // Extents inside regions that do not overlap sum to no more than the regions do.
+        let bytes = plan.reduce(0) { $0 + $1.length }
         guard bytes <= availableBytes else { throw Refusal(.resourcesExhausted, .poolExhausted) }
         try checkRoom(host: host, newTags: newTags)
         offerPlan(to: host)
