@@ -62,6 +62,7 @@ extension Rig {
                 usage.map { $0.references.isEmpty ? ($0.pending.isEmpty ? .referenced : .offered) : .accepted } ?? .free
             check(backend.state == expected || backend.state == .quarantined, "state of \(backend.tag)")
             check(backend.state == .quarantined || Int(backend.hosts) == usage?.references.count ?? 0, "hosts of \(backend.tag)")
+            check(backend.state != .quarantined || usage == nil, "\(backend.tag) is in quarantine and in use")
             if usage == nil { check(try releaseStatus(backend.tag) == .released, "release status of \(backend.tag)") }
             for list in lists {
                 for extent in list.extents where extent.tag == backend.tag {
