@@ -1,2 +1,8 @@
-// CLinux is header-only; SwiftPM wants one source file in a C target.
 #include "CLinux.h"
+
+#include <sys/resource.h>
+
+unsigned long long clinux_file_size_limit(void) {
+    struct rlimit r;
+    return getrlimit(RLIMIT_FSIZE, &r) ? RLIM_INFINITY : r.rlim_cur;
+}

@@ -29,6 +29,20 @@ struct CommandDescriptor: Sendable {
     let sizes: ClosedRange<Int>
     let effects: CommandEffects
 
+    /// The command can change the device.
+    var mayChange: Bool {
+        switch opcode {
+        case .clearEventRecords, .setTimestamp, .addDynamicCapacityResponse, .releaseDynamicCapacity, .setDCRegionConfiguration,
+            .initiateDynamicCapacityAdd, .initiateDynamicCapacityRelease, .dynamicCapacityAddReference,
+            .dynamicCapacityRemoveReference, .createTaggedBackend, .deleteTaggedBackend, .getExtentDescriptor:
+            true
+        default: false
+        }
+    }
+
+    /// The command concerns the component or the link, not what the device holds.
+    var isAboutLink: Bool { opcode.commandSet == 0x00 || opcode.commandSet == 0x04 || opcode == .identifyMemoryDevice }
+
     init(_ opcode: Opcode, _ roles: CommandRoles, _ sizes: ClosedRange<Int>, _ effects: CommandEffects = []) {
         self.opcode = opcode
         self.roles = roles

@@ -111,10 +111,9 @@ extension CommandProcessor {
         guard session.passesDescriptors else { throw Refusal(.unsupported, .descriptorsNotPossible) }
         let (extent, object, offset) = try device.memory(of: host, at: request.start)
         try memory.prepare(object)
-        device.noteDescriptor(of: host, at: request.start)
+        outcome.changed = device.noteDescriptor(of: host, at: request.start)
         let backend = try? device.backend(tag: extent.tag).backend
         outcome.descriptor = DescriptorGrant(object: object, offset: offset, length: extent.length)
-        outcome.changed = true
         return GetExtentDescriptor.Response(
             start: extent.start, length: extent.length, offset: offset, usesHugePages: backend?.hugePages ?? false,
             isFile: backend?.kind == BackendKind.file.rawValue

@@ -26,32 +26,42 @@ extension Device {
         try checkHost(host)
         guard region >= 0, region < regions.count else { throw Refusal(.invalidInput, .unknownRegion) }
         guard length > 0, regions[region].isAligned(length) else { throw Refusal(.invalidInput, .lengthZeroOrUnaligned) }
-        let backend = try checkNewTag(tag, region: region, length: length)
+        let backend = try checkNewTag(tag, region: region)
+        try checkSize(of: backend, length)
 
         plan.removeAll(keepingCapacity: true)
-        let end = regions[region].end
         guard length <= availableBytes else { throw Refusal(.resourcesExhausted, .poolExhausted) }
-        if let run = hosts[host].indexes[region].gap(ofAtLeast: length, from: regions[region].base, to: end) {
+        let run = hosts[host].indexes[region].gap(ofAtLeast: length, from: regions[region].base, to: regions[region].end)
+        if let run {
             planExtent(start: run.start, length: length, tag: tag, region: region, backend: backend)
         } else {
             guard !contiguous, backend < 0 else { throw Refusal(.resourcesExhausted, .noAddressSpace) }
-            var left = length
-            var position = regions[region].base
-            while left > 0 {
-                guard let run = hosts[host].indexes[region].gap(ofAtLeast: 1, from: position, to: end) else {
-                    throw Refusal(.resourcesExhausted, .noAddressSpace)
-                }
-                guard plan.count < availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
-                // Sequence numbers have 16 bits, and the log bounds the group anyway.
-                guard plan.count < hosts[host].log.room else { throw Refusal(.retryRequired, .eventLogFull) }
-                let taken = min(left, run.end - run.start)
-                planExtent(start: run.start, length: taken, tag: tag, region: region, backend: -1)
-                left -= taken
-                position = run.end
-            }
+            try planRuns(host: host, region: region, length: length, tag: tag)
         }
         try checkRoom(host: host, newTags: tag.isNone ? 0 : 1)
         offerPlan(to: host)
+    }
+
+    /// Plans the lowest free runs that sum to `length`.
+    ///
+    /// Of more extents than the host's log can take, one is planned beyond its room: enough for the group to be refused, but
+    /// only after the checks of what no waiting cures.
+    private mutating func planRuns(host: Int, region: Int, length: UInt64, tag: Tag) throws(Refusal) {
+        let room = hosts[host].log.room
+        var left = length
+        var position = regions[region].base
+        var count = 0
+        while left > 0 {
+            guard let run = hosts[host].indexes[region].gap(ofAtLeast: 1, from: position, to: regions[region].end) else {
+                throw Refusal(.resourcesExhausted, .noAddressSpace)
+            }
+            count += 1
+            guard count <= availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
+            let taken = min(left, run.end - run.start)
+            if count <= room + 1 { planExtent(start: run.start, length: taken, tag: tag, region: region, backend: -1) }
+            left -= taken
+            position = run.end
+        }
     }
 
     private mutating func planExtent(start: UInt64, length: UInt64, tag: Tag, region: Int, backend: Int32) {
@@ -70,26 +80,26 @@ extension Device {
         try checkHost(host)
         plan.removeAll(keepingCapacity: true)
 
-        // What the request says of regions and tags, before the lists are held against the host's addresses.
+        // What the request says of tags, before the list is held against regions and the host's addresses.
         for extent in list {
-            guard let region = region(of: extent.start) else { continue }
-            _ = try checkNewTag(extent.tag, region: region, length: nil)
+            let region = region(of: extent.start)
+            let backend = try checkNewTag(extent.tag, region: region)
+            plan.append(
+                PlannedExtent(
+                    start: extent.start, length: extent.length, tag: extent.tag, sequence: extent.sequence, region: region ?? -1,
+                    backend: backend, object: -1))
         }
 
-        guard !list.isEmpty else { throw Refusal(.invalidExtentList, .extentListEmpty) }
+        guard !plan.isEmpty else { throw Refusal(.invalidExtentList, .extentListEmpty) }
         var bytes: UInt64 = 0
-        for extent in list {
+        for extent in plan {
             let region = try checkRange(extent.start, extent.length, code: .invalidExtentList)
-            let backend = try checkNewTag(extent.tag, region: region, length: extent.length)
+            try checkSize(of: extent.backend, extent.length)
             if !regions[region].isSharable, extent.sequence != 0 { throw Refusal(.invalidExtentList, .sequenceNumbers) }
             guard !hosts[host].indexes[region].overlaps(extent.start, extent.start + extent.length) else {
                 throw Refusal(.invalidExtentList, .extentInUse)
             }
             bytes = bytes.addingReportingOverflow(extent.length).overflow ? .max : bytes + extent.length
-            plan.append(
-                PlannedExtent(
-                    start: extent.start, length: extent.length, tag: extent.tag, sequence: extent.sequence, region: region,
-                    backend: backend, object: -1))
         }
         try checkPlanOverlaps()
         let newTags = try checkPlanTags()
@@ -188,25 +198,25 @@ extension Device {
 
     // MARK: Checks
 
-    /// Whether an Add may give capacity this tag; the slot of its backend on a lazy device, else −1.
-    ///
-    /// `length` nil leaves the size of the backend unchecked.
-    private func checkNewTag(_ tag: Tag, region: Int, length: UInt64?) throws(Refusal) -> Int32 {
+    /// Whether an Add may give capacity this tag, in this region if there is one; the slot of its backend on a lazy device,
+    /// else −1.
+    private func checkNewTag(_ tag: Tag, region: Int?) throws(Refusal) -> Int32 {
         if tag.isNone {
-            if regions[region].isSharable { throw Refusal(.invalidInput, .tagRequired) }
-            if configuration.kind == .lazy { throw Refusal(.invalidInput, .tagHasNoBackend) }
+            if let region, regions[region].isSharable { throw Refusal(.invalidInput, .tagRequired) }
+            if configuration.kind == .lazy { throw Refusal(.invalidInput, .tagRequired) }
             return -1
         }
         guard configuration.kind == .lazy else {
             if tagSlots[tag] != nil { throw Refusal(.invalidInput, .tagInUse) }
             return -1
         }
-        guard let slot = backendSlots[tag], let backend = backends[Int(slot)] else {
-            throw Refusal(.invalidInput, .tagHasNoBackend)
-        }
-        guard let length else { return slot }
-        if length != backend.size { throw Refusal(.invalidExtentList, .backendSizeDiffers) }
+        guard let slot = backendSlots[tag] else { throw Refusal(.invalidInput, .tagHasNoBackend) }
         return slot
+    }
+
+    /// An extent covers its backend whole.
+    private func checkSize(of backend: Int32, _ length: UInt64) throws(Refusal) {
+        if backend >= 0, backends[Int(backend)]?.size != length { throw Refusal(.invalidExtentList, .backendSizeDiffers) }
     }
 
     /// Region of a range that is well formed: not empty, without overflow, wholly in one region, aligned to its blocks.
@@ -256,6 +266,7 @@ extension Device {
         members.sort { $0.start < $1.start }
         hosts[host].offers.append(Offer(members: members))
         hosts[host].nextOffer &+= 1
+        touchHost(host)
     }
 
     private mutating func offer(_ planned: PlannedExtent, to host: Int) -> Offer.Member {
@@ -290,5 +301,6 @@ extension Device {
     private mutating func insertPiece(_ piece: TagRecord.Piece, at sequence: Int, of tag: Int32) {
         while tags[Int(tag)].pieces.count <= sequence { tags[Int(tag)].pieces.append(piece) }
         tags[Int(tag)].pieces[sequence] = piece
+        touchTag(tag)
     }
 }

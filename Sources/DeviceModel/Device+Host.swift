@@ -39,6 +39,7 @@ extension Device {
             }
         }
         hosts[host].removeOldestOffer()
+        touchHost(host)
         if !slots.isEmpty { hosts[host].generation &+= 1 }
         postAnswer(of: host, members: members, accepted: slots)
     }
@@ -47,8 +48,9 @@ extension Device {
         if !slots.isEmpty {
             let accepted = slots.map { extent(at: $0) }
             postToFM(.addCapacityResponse, host: host, count: accepted.count) { accepted[$0] }
-        } else if let first = members.first, members.contains(where: { $0.slot >= 0 }) {
-            // No source says how an FM learns of a refusal; a record of length 0 tells it which offer was refused.
+        } else if let first = members.first(where: { $0.slot >= 0 }) {
+            // No source says how an FM learns of a refusal; a record of length 0 tells it which offer was refused. Of an offer
+            // that it has forced back it needs no word.
             postToFM(.addCapacityResponse, host: host, count: 1) { _ in Extent(start: first.start, length: 0) }
         }
     }
@@ -94,6 +96,7 @@ extension Device {
         let released = pieces.map { describe($0) }
         _ = take(sanitize: false)
         hosts[host].generation &+= 1
+        touchHost(host)
         postToFM(.capacityReleased, host: host, count: released.count) { released[$0] }
     }
 
@@ -120,8 +123,16 @@ extension Device {
     }
 
     /// Notes that a descriptor for the extent that covers `address` was handed out: its bytes matter from now on.
-    public mutating func noteDescriptor(of host: Int, at address: UInt64) {
-        guard let region = region(of: address), let entry = hosts[host].indexes[region].entry(covering: address) else { return }
-        objects[Int(extents[Int(entry.slot)].object)].isMaterialised = true
+    ///
+    /// - Returns: whether it was the first.
+    public mutating func noteDescriptor(of host: Int, at address: UInt64) -> Bool {
+        guard let region = region(of: address), let entry = hosts[host].indexes[region].entry(covering: address) else {
+            return false
+        }
+        let object = extents[Int(entry.slot)].object
+        guard !objects[Int(object)].isMaterialised else { return false }
+        objects[Int(object)].isMaterialised = true
+        touchObject(object)
+        return true
     }
 }

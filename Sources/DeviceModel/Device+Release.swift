@@ -28,34 +28,26 @@ extension Device {
         let holding = tags[Int(slot)].holdings[index]
         let region = regions[Int(extents[Int(holding.first)].region)]
         guard length > 0, region.isAligned(length) else { throw Refusal(.invalidInput, .lengthZeroOrUnaligned) }
-        let forced = options.contains(.forced)
-        if !forced, holding.acceptedExtents == 0 { throw Refusal(.invalidPhysicalAddress, .extentOnlyOffered) }
-        let held = holding.acceptedBytes + (forced ? holding.offeredBytes : 0)
+        // A tag comes to a host in one offer, so the host has accepted all that it has of it, or is offered all of it.
+        if !options.contains(.forced), holding.offeredExtents > 0 { throw Refusal(.invalidPhysicalAddress, .extentOnlyOffered) }
+        let held = holding.acceptedBytes + holding.offeredBytes
         guard length <= held else { throw Refusal(.resourcesExhausted, .moreThanHeld) }
         if length < held, isWholeOnly(holding.first) { throw Refusal(.invalidInput, .wholeTagOnly) }
-        if tags[Int(slot)].isSharable, forced, holding.acceptedBytes > 0, holding.offeredBytes > 0 {
-            throw Refusal(.invalidInput, .wholeTagOnly)
-        }
-        pickByTag(holding, length: length, withOffered: forced)
+        pickByTag(holding, length: length)
         try release(host: host, options: options)
     }
 
-    /// Fills `pieces` with `length` bytes of a tag's extents: accepted ones first, whole as far as that goes; the last one is cut
-    /// at its upper end.
-    private mutating func pickByTag(_ holding: Holding, length: UInt64, withOffered: Bool) {
+    /// Fills `pieces` with `length` bytes of a tag's extents: whole as far as that goes, and the last one cut at its upper end.
+    private mutating func pickByTag(_ holding: Holding, length: UInt64) {
         pieces.removeAll(keepingCapacity: true)
         var left = length
-        for state in [ExtentRecord.State.accepted, .offered] where state == .accepted || withOffered {
-            var slot = holding.first
-            while slot >= 0, left > 0 {
-                let record = extents[Int(slot)]
-                if record.state == state {
-                    let taken = min(left, record.length)
-                    pieces.append(Piece(slot: slot, start: record.end - taken, length: taken))
-                    left -= taken
-                }
-                slot = record.next
-            }
+        var slot = holding.first
+        while slot >= 0, left > 0 {
+            let record = extents[Int(slot)]
+            let taken = min(left, record.length)
+            pieces.append(Piece(slot: slot, start: record.end - taken, length: taken))
+            left -= taken
+            slot = record.next
         }
         pieces.sort { $0.start < $1.start }
     }
@@ -98,7 +90,9 @@ extension Device {
             return
         }
         guard pieces.count <= hosts[host].log.room else { throw Refusal(.retryRequired, .eventLogFull) }
+        touchHost(host)
         for (index, piece) in pieces.enumerated() {
+            touchExtent(piece.slot)
             extents[Int(piece.slot)].isReleasing = true
             if options.contains(.sanitize) { extents[Int(piece.slot)].sanitize = true }
             hosts[host].log.append(event(.releaseCapacity, extent: describe(piece), more: index + 1 < pieces.count))
@@ -106,6 +100,7 @@ extension Device {
     }
 
     private mutating func force(host: Int, sanitize: Bool) {
+        touchHost(host)
         var withdrawn: [Extent] = []
         for piece in pieces {
             if extents[Int(piece.slot)].state == .accepted {
@@ -138,6 +133,7 @@ extension Device {
         parts.append(.init(start: piece.start, length: piece.length, slot: -1))
         if piece.end < member.end { parts.append(.init(start: piece.end, length: member.end - piece.end, slot: member.slot)) }
         hosts[host].offers[offer].members.replaceSubrange(position...position, with: parts)
+        hosts[host].noteOfferChanged(extents[Int(piece.slot)].offer)
     }
 
     /// After a cut, the member at the part's addresses belongs to the part's new slot.

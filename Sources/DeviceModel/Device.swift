@@ -48,6 +48,9 @@ public struct Device: Sendable {
     /// The caller's clock, ns; set it before each command.
     public var now: UInt64 = 0
 
+    /// What has changed since the last commit.
+    var changes = ChangeLists()
+
     /// Work for the memory behind the device, in order.
     public internal(set) var effects: [MemoryEffect] = []
 
@@ -102,7 +105,7 @@ public struct Device: Sendable {
 
     /// Calls `body` for a host's accepted extents in address order, from the `index`-th on, at most `limit` of them.
     public func forEachExtent(of host: Int, from index: Int, limit: Int, _ body: (Extent) -> Void) {
-        guard host >= 0, host < hosts.count else { return }
+        guard host >= 0, host < hosts.count, index >= 0 else { return }
         var skip = index
         var left = limit
         for region in regions.indices {
@@ -140,7 +143,10 @@ public struct Device: Sendable {
     public var timestamp: UInt64 { clockOffset.map { now &+ $0 } ?? 0 }
 
     /// Sets the device time (0301h).
-    public mutating func setTimestamp(_ value: UInt64) { clockOffset = value &- now }
+    public mutating func setTimestamp(_ value: UInt64) {
+        clockOffset = value &- now
+        touchDevice()
+    }
 
     // MARK: Event logs
 
@@ -155,16 +161,24 @@ public struct Device: Sendable {
 
     /// Clears the oldest records of a host's log, or for nil of the FM's; see ``EventLog/clear(_:)``.
     public mutating func clearEvents(of host: Int?, handles: [UInt16]) throws(Refusal) {
-        guard let host else { return try fmLog.clear(handles) }
+        guard let host else {
+            try fmLog.clear(handles)
+            return touchDevice()
+        }
         try checkHost(host)
         try hosts[host].log.clear(handles)
+        touchHost(host)
     }
 
     /// Clears all records of a host's log, or for nil of the FM's; see ``EventLog/clearAll()``.
     public mutating func clearAllEvents(of host: Int?) throws(Refusal) {
-        guard let host else { return try fmLog.clearAll() }
+        guard let host else {
+            try fmLog.clearAll()
+            return touchDevice()
+        }
         try checkHost(host)
         try hosts[host].log.clearAll()
+        touchHost(host)
     }
 
     func event(_ kind: DeviceEvent.Kind, host: Int = 0, region: Int = 0, extent: Extent, more: Bool) -> DeviceEvent {
@@ -178,10 +192,21 @@ public struct Device: Sendable {
     /// Posts a chain of `count` records to the FM's log, all of them or, with the overflow noted, none.
     mutating func postToFM(_ kind: DeviceEvent.Kind, host: Int, count: Int, _ extent: (Int) -> Extent) {
         guard count > 0 else { return }
+        touchDevice()
         guard fmLog.room >= count else { return fmLog.lose(count, at: timestamp) }
         for index in 0..<count {
             fmLog.append(event(kind, host: host, extent: extent(index), more: index + 1 < count))
         }
+    }
+
+    /// Memory objects that have bytes: all backends, and pool allocations whose descriptor was handed out.
+    public var memoryObjects: [MemoryObject] {
+        var found: [MemoryObject] = []
+        for slot in backendList { if let backend = backends[Int(slot)] { found.append(.backend(backend.id)) } }
+        for record in objects where record.references > 0 && record.isMaterialised {
+            if case .pool = record.identity { found.append(record.identity) }
+        }
+        return found
     }
 
     /// Takes the memory effects noted so far.

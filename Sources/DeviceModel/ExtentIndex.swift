@@ -4,7 +4,7 @@
 /// logarithmic: insert, remove, "what covers this address", "the i-th accepted extent", and "the first gap of at least n bytes".
 /// Nodes live in flat arrays, so nothing is allocated per extent.
 struct ExtentIndex {
-    struct Entry {
+    struct Entry: Equatable {
         var start: UInt64
         var end: UInt64
         /// The extent's place in the device's extent table.
@@ -15,7 +15,7 @@ struct ExtentIndex {
         static let none = Entry(start: 0, end: 0, slot: -1, accepted: false)
     }
 
-    private struct Child {
+    struct Child: Equatable {
         var node: Int32
         var accepted: Int32
         var first: UInt64
@@ -26,19 +26,19 @@ struct ExtentIndex {
     }
 
     /// Entries of a leaf and children of an inner node.
-    private static let width = 16
+    static let width = 16
     /// A node with fewer is merged with a neighbour when both fit in one with room to spare.
     private static let sparse = 4
 
-    private var leafEntries: [Entry] = []
-    private var leafCounts: [UInt8] = []
-    private var freeLeaves: [Int32] = []
-    private var innerChildren: [Child] = []
-    private var innerCounts: [UInt8] = []
-    private var freeInners: [Int32] = []
-    private var root: Int32
+    private(set) var leafEntries: [Entry] = []
+    private(set) var leafCounts: [UInt8] = []
+    private(set) var freeLeaves: [Int32] = []
+    private(set) var innerChildren: [Child] = []
+    private(set) var innerCounts: [UInt8] = []
+    private(set) var freeInners: [Int32] = []
+    private(set) var root: Int32
     /// Levels above the leaves; 0 when the root is a leaf.
-    private var height = 0
+    private(set) var height = 0
 
     /// Extents in the index.
     private(set) var count = 0
@@ -116,10 +116,11 @@ struct ExtentIndex {
     /// The lowest free run of at least `minimum` bytes in `from..<end`: where it starts, and where it ends.
     func gap(ofAtLeast minimum: UInt64, from: UInt64, to end: UInt64) -> (start: UInt64, end: UInt64)? {
         var free = from
-        if count > 0, let found = findGap(root, height, minimum, &free) {
-            return found.end <= end ? found : nil
-        }
-        return free < end && end &- free >= minimum ? (free, end) : nil
+        let found = count > 0 ? findGap(root, height, minimum, &free) : nil
+        // Without one between extents, the last run is the one behind them all.
+        let start = found?.start ?? free
+        let stop = min(found?.end ?? end, end)
+        return start < stop && stop &- start >= minimum ? (start, stop) : nil
     }
 
     /// `free` is the end of everything seen so far; on nil it is the end of the last extent (or `from`).
@@ -167,12 +168,11 @@ struct ExtentIndex {
         guard let removed = remove(start, from: root, level: height) else { return }
         count -= 1
         if removed.accepted { acceptedCount -= 1 }
-        while height > 0, innerCounts[Int(root)] <= 1 {
+        while height > 0, innerCounts[Int(root)] == 1 {
             let old = root
-            root = innerCounts[Int(old)] == 1 ? innerChildren[Int(old) * Self.width].node : makeLeaf()
-            height = innerCounts[Int(old)] == 1 ? height - 1 : 0
-            innerCounts[Int(old)] = 0
-            freeInners.append(old)
+            root = innerChildren[Int(old) * Self.width].node
+            free(old, level: height)
+            height -= 1
         }
     }
 
