@@ -36,7 +36,7 @@ let package = Package(
         .executableTarget(
             name: "fmapictl",
             dependencies: [
-                "ControlClient", "CXLWire", "MCTP",
+                "ControlClient", "CXLWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
