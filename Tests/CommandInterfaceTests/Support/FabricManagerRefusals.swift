@@ -59,8 +59,8 @@ extension Refused {
         .add("length 2^64 - 2 MiB", .lazy, last, World.free, gets: .invalidExtentList(.backendSizeDiffers)),
         .add("more than a region", .pool, gib(1) + mib(2), gets: .resourcesExhausted(.noAddressSpace)),
         .add("more than a region", .pool, gib(1) + mib(2), policy: .free, gets: .resourcesExhausted(.noAddressSpace)),
-        .add("no tag on a lazy device", .lazy, gib(1), gets: .invalidInput(.tagHasNoBackend)),
-        .add("no tag on a lazy device", .lazy, gib(1), policy: .free, gets: .invalidInput(.tagHasNoBackend)),
+        .add("no tag on a lazy device", .lazy, gib(1), gets: .invalidInput(.tagRequired)),
+        .add("no tag on a lazy device", .lazy, gib(1), policy: .free, gets: .invalidInput(.tagRequired)),
         .add("no tag in a sharable region", .pool, mib(2), region: 1, gets: .invalidInput(.tagRequired)),
         .add("tag without backend", .lazy, gib(1), World.unknown, gets: .invalidInput(.tagHasNoBackend)),
         .add("smaller than the backend", .lazy, mib(512), World.free, gets: .invalidExtentList(.backendSizeDiffers)),
@@ -148,7 +148,7 @@ extension Refused {
         .list(
             "no tag in a sharable region", .pool, [Extent(gib(1) + mib(128), mib(2))], gets: .invalidInput(.tagRequired)),
         .list("tag in use", .pool, [Extent(mib(512), mib(2), World.accepted)], host: 3, gets: .invalidInput(.tagInUse)),
-        .list("no tag on a lazy device", .lazy, [Extent(gib(1), gib(1))], host: 1, gets: .invalidInput(.tagHasNoBackend)),
+        .list("no tag on a lazy device", .lazy, [Extent(gib(1), gib(1))], host: 1, gets: .invalidInput(.tagRequired)),
         .list(
             "tag without backend", .lazy, [Extent(gib(1), gib(1), World.unknown)], host: 1, gets: .invalidInput(.tagHasNoBackend)),
         .list(
