@@ -34,7 +34,7 @@ let package = Package(
                 "CLinux", "CSystemd", "CToml", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store",
             ],
             swiftSettings: strict),
-        .executableTarget(name: "fmapid", dependencies: ["Service"], swiftSettings: strict),
+        .executableTarget(name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
         .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",

@@ -116,7 +116,7 @@ extension Refusal.Reason {
         case .wrongMessageType: "this command set travels in the other MCTP message type"
         case .wrongRole: "this command is not served on links of this role"
         case .nullTag: "the tag is all zero"
-        case .tagRequired: "capacity of a sharable region needs a tag"
+        case .tagRequired: "capacity of a sharable region, and of a lazy device, needs a tag"
         case .tagInUse: "the tag already names capacity"
         case .tagHasNoBackend: "no backend has this tag"
         case .backendBusy: "the backend is in use or quarantined"

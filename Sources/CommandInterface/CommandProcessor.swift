@@ -92,6 +92,7 @@ public struct CommandProcessor: ~Copyable {
             outcome.changed = false
             outcome.descriptor = nil
             length = 0
+            session.forgetList(of: header.opcode)
         }
         header.response(outcome.code, reason: outcome.reason, payloadLength: length).write(to: &response)
         outcome.length = CCIHeader.wireSize + length

@@ -73,17 +73,12 @@ extension CommandProcessor {
 
     /// Appends the entries of a 4802h or 4803h to what came before; returns whether the list is complete.
     private func collect(_ payload: RawSpan, into list: inout [DPARange]) throws(Refusal) -> Bool {
-        do throws(Refusal) {
-            let request = try parseList(payload, of: UpdatedExtentListHeader.self)
-            guard list.count + request.entries.count <= CCISession.maximumListEntries else {
-                throw Refusal(.resourcesExhausted, .listTooLong)
-            }
-            for index in 0..<request.entries.count { list.append(request.entries[index]) }
-            return !request.header.hasMore
-        } catch {
-            list.removeAll()
-            throw error
+        let request = try parseList(payload, of: UpdatedExtentListHeader.self)
+        guard list.count + request.entries.count <= CCISession.maximumListEntries else {
+            throw Refusal(.resourcesExhausted, .listTooLong)
         }
+        for index in 0..<request.entries.count { list.append(request.entries[index]) }
+        return !request.header.hasMore
     }
 
     mutating func addDynamicCapacityResponse(
@@ -91,8 +86,8 @@ extension CommandProcessor {
     ) throws(Refusal) {
         let host = try host(session)
         guard try collect(payload, into: &session.partialAdd) else { return }
-        defer { session.partialAdd.removeAll(keepingCapacity: session.partialAdd.capacity <= 64) }
         try device.answerOffer(host: host, accepted: session.partialAdd)
+        session.partialAdd.removeAll(keepingCapacity: session.partialAdd.capacity <= 64)
         outcome.changed = true
     }
 
@@ -101,8 +96,8 @@ extension CommandProcessor {
     ) throws(Refusal) {
         let host = try host(session)
         guard try collect(payload, into: &session.partialRelease) else { return }
-        defer { session.partialRelease.removeAll(keepingCapacity: session.partialRelease.capacity <= 64) }
         try device.release(host: host, ranges: session.partialRelease)
+        session.partialRelease.removeAll(keepingCapacity: session.partialRelease.capacity <= 64)
         outcome.changed = true
     }
 

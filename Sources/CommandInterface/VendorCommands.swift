@@ -64,8 +64,9 @@ extension CommandProcessor {
         let total = device.backendCount
         guard Int(request.start) <= total else { throw Refusal(.invalidInput, .indexPastEnd) }
         let count = min(Int(request.maximum), total - Int(request.start), Response.capacity(limit: session.responseLimit))
+        // A backend's state and hosts are those of its tag, so what changes tags changes this list.
         ListTaggedBackends.Header(
-            generation: device.backendGeneration, total: UInt32(clamping: total), returned: UInt32(count)
+            generation: device.backendGeneration &+ device.tagGeneration, total: UInt32(clamping: total), returned: UInt32(count)
         ).write(to: &body)
         var end = Response.offset(ofEntry: 0)
         device.forEachBackend(from: Int(request.start), limit: count) { backend, state, hosts in

@@ -203,7 +203,7 @@ extension Device {
     private func checkNewTag(_ tag: Tag, region: Int?) throws(Refusal) -> Int32 {
         if tag.isNone {
             if let region, regions[region].isSharable { throw Refusal(.invalidInput, .tagRequired) }
-            if configuration.kind == .lazy { throw Refusal(.invalidInput, .tagHasNoBackend) }
+            if configuration.kind == .lazy { throw Refusal(.invalidInput, .tagRequired) }
             return -1
         }
         guard configuration.kind == .lazy else {

@@ -187,7 +187,8 @@ extension Device {
     private func extentRow(_ slot: Int32) -> ExtentRow {
         let record = extents[Int(slot)]
         return ExtentRow(
-            slot: slot, host: Int(record.host), region: Int(record.region), start: record.start, length: record.length, offset: record.offset,
+            slot: slot, host: Int(record.host), region: Int(record.region), start: record.start, length: record.length,
+            offset: record.offset,
             object: record.object, tag: record.tag, sequence: record.sequence, offer: record.offer,
             isAccepted: record.state == .accepted, isReleasing: record.isReleasing, sanitize: record.sanitize)
     }

@@ -105,7 +105,7 @@ public struct Device: Sendable {
 
     /// Calls `body` for a host's accepted extents in address order, from the `index`-th on, at most `limit` of them.
     public func forEachExtent(of host: Int, from index: Int, limit: Int, _ body: (Extent) -> Void) {
-        guard host >= 0, host < hosts.count else { return }
+        guard host >= 0, host < hosts.count, index >= 0 else { return }
         var skip = index
         var left = limit
         for region in regions.indices {

@@ -2,6 +2,7 @@ import CommandInterface
 import DeviceModel
 import Glibc
 import Service
+import Store
 
 /// Exit code for a command line that cannot be served (BSD and GNU programs use 2).
 let usageFailure: Int32 = 2
@@ -15,13 +16,37 @@ func fail(_ problems: [String], _ code: Int32) -> Never {
 func run(_ options: Options) -> Int32 {
     let log = Log.standard(verbose: options.verbose)
     do {
+        let configuration = try options.deviceConfiguration()
+        let inherited = try Systemd.takeDescriptors()
         let memory = MemoryBank(stateDirectory: options.stateDirectory)
+        var durable: DurableState?
+        var device = Device(configuration)
+        if let directory = options.stateDirectory {
+            let state = try DurableState(directory: directory, configuration: configuration, memory: memory, log: log)
+            device = try state.load(inherited: inherited.filter(\.isMemory))
+            durable = state
+        } else {
+            log.write(.notice, "no state directory (--state-dir): the device forgets everything when the service ends")
+            _ = try memory.restore(device, inherited: inherited.filter(\.isMemory))
+        }
+        let sockets = inherited.filter { !$0.isMemory }
         var processor = CommandProcessor(
-            configuration: try options.deviceConfiguration(), memory: memory,
+            device: device, memory: memory,
             identity: DeviceIdentity(serialNumber: UInt64(truncatingIfNeeded: EndpointUUID.make(eid: options.eid) >> 64)))
         for difference in try processor.create(options.backends) { log.write(.warning, difference) }
-        let daemon = try Daemon(options: options, processor: processor, memory: memory, log: log)
+        try durable?.commit(&processor, eids: [])
+        let daemon = try Daemon(
+            options: options, processor: processor, memory: memory, log: log, sockets: sockets, durability: durable,
+            eids: durable?.eids(of: sockets.map(\.name) + options.listeners.map(\.name)) ?? [:])
         return daemon.run(shape: options.shape)
+    } catch let error as StateError {
+        fail(["the state does not fit the configuration, nothing was changed: \(error)"], 1)
+    } catch let error as StoreError {
+        fail([error.description], 1)
+    } catch let error as CommitFailure {
+        fail([error.description], 1)
+    } catch let error as BackendFailure {
+        fail([error.description], 1)
     } catch let error as SystemError {
         fail([error.description], 1)
     } catch let error as UsageError {

@@ -42,4 +42,26 @@ struct InterruptPolicyTests {
             #expect(policy == previous)
         }
     }
+
+    /// A refusal changes nothing, not even on a link that no host has.
+    @Test func policyOfAnUnknownHost() throws {
+        let rig = try World.lazy.rig()
+        let stranger = Link(.host(2))
+        #expect(rig.send(stranger, .setEventInterruptPolicy, [1, 1, 1, 1, 1]).reason == .unknownHost)
+        #expect(rig.send(stranger, .getEventInterruptPolicy).payload == [0, 0, 0, 0, 0])
+        #expect(rig.notification(stranger) == nil)
+    }
+
+    /// 0105h: two bytes in, nothing out; reserved bits read as 0.
+    @Test(
+        arguments: [(0x0000, 0x0000), (0x0010, 0x0010), (0x801F, 0x801F), (0xFFFF, 0x801F), (0x7FE0, 0x0000)]
+            as [(UInt16, UInt16)])
+    func setMCTPEventInterruptPolicy(_ setting: UInt16, _ kept: UInt16) throws {
+        let rig = try World.lazy.rig()
+        let reply = rig.send(rig.fm, .setMCTPEventInterruptPolicy, encode(setting))
+        #expect(reply.isSuccess && reply.payload.isEmpty && !reply.outcome.changed)
+        #expect(rig.send(rig.fm, .getMCTPEventInterruptPolicy).payload == encode(kept))
+        // The policy is the link's.
+        #expect(rig.send(Link(.fm), .getMCTPEventInterruptPolicy).payload == [0, 0])
+    }
 }

@@ -168,7 +168,7 @@ import Testing
             ("eid = 7", "eid: must be 8 to 254, not 7"),
             ("packet-size = 67", "packet-size: must be 68 to 65536, not 67"),
             ("max-links = 1025", "max-links: must be 1 to 1024, not 1025"),
-            ("state-dir = \"here\"", "state-dir: 'here': give an absolute path"),
+            ("state-dir = \"here\"", "state-dir: must be an absolute path, not \"here\""),
             ("state-dir = \"\"", "state-dir: must not be empty"),
             ("verbose = 1", "verbose: must be true or false, not a number"),
             ("block_size = 64", "block_size: no such key; did you mean block-size?"),

@@ -16,11 +16,11 @@ import Testing
 
     @Test func everyOptionIsTaken() throws {
         let options = try Self.options([
-            "--static", "8GiB", "--regions=3", "--hosts", "4", "--sharable-region", "1", "--sharable-region=2",
+            "--static", "12GiB", "--regions=3", "--hosts", "4", "--sharable-region", "1", "--sharable-region=2",
             "--block-size=4MiB", "--eid", "20", "--state-dir", "/var/lib/x", "--packet-size", "68", "--max-extents", "100",
             "--max-tags=7", "--event-log-size", "5", "--max-links", "3", "--verbose", "--listen=a=host:3,packet,unix:/run/a",
         ])
-        var expected = Options(pool: .static(8 << 30))
+        var expected = Options(pool: .static(12 << 30))
         expected.regions = 3
         expected.hosts = 4
         expected.sharableRegions = [1, 2]
@@ -63,7 +63,6 @@ import Testing
         (["--lazy", "1G", "--eid", "255"], "--eid 255: not a number from 8 to 254"),
         (["--lazy", "1G", "--packet-size", "67"], "--packet-size 67: not a number from 68 to 65536"),
         (["--lazy", "1G", "--sharable-region", "1"], "--sharable-region: there is no region 1; regions are 0 to 0"),
-        (["--lazy", "1G", "--state-dir", "here"], "--state-dir: 'here': give an absolute path"),
         (["--lazy", "1G", "--verbose=yes"], "--verbose: takes no value"),
         (["--lazy", "1G", "--frob"], "--frob: no such option"),
         (["--lazy", "1G", "-v"], "'-v' is no option"),

@@ -102,6 +102,16 @@ public struct HostAgent: ~Copyable {
         return ranges.isEmpty ? [] : try held(in: ranges)
     }
 
+    /// Rejects the oldest offer although its records were cleared; false if there is none.
+    public mutating func rejectUnseen() throws(ClientError) -> Bool {
+        do {
+            try link.answerOffer([])
+            return true
+        } catch .refused(let refusal) where refusal.status == Refusal.Reason.noOpenOffer.rawValue {
+            return false
+        }
+    }
+
     /// The host's extents that lie in `ranges`, at least in part.
     mutating func held(in ranges: [DPARange]) throws(ClientError) -> [Extent] {
         try link.ownExtents().entries.filter { extent in ranges.contains { extent.overlaps($0) } }

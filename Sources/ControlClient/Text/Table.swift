@@ -56,7 +56,10 @@ public struct Table: Sendable {
     public var isEmpty: Bool { rows.isEmpty }
 
     /// Adds a row; missing cells are empty, those beyond the columns are left out.
-    public mutating func add(_ cells: Cell...) {
+    public mutating func add(_ cells: Cell...) { add(cells) }
+
+    /// Adds a row; missing cells are empty, those beyond the columns are left out.
+    public mutating func add(_ cells: [Cell]) {
         rows.append((0..<columns.count).map { $0 < cells.count ? cells[$0] : Cell("") })
     }
 

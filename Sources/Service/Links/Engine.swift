@@ -74,7 +74,8 @@ struct Engine: ~Copyable {
             var bytes: [UInt8] = []
             for index in 0..<(assigns ? min(2, body.byteCount) : body.byteCount) { bytes.append(body.le(index)) }
             dialogue.outbox.markForUndo()
-            undo.append(UndoEntry(handle: dialogue.handle, header: header, answer: assigns ? .assignment(bytes) : .control(bytes)))
+            undo.append(
+                UndoEntry(handle: dialogue.handle, header: header, answer: assigns ? .assignment(bytes) : .control(bytes)))
         }
         dialogue.outbox.append(header, body)
     }

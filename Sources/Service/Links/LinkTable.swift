@@ -48,6 +48,25 @@ struct LinkTable: ~Copyable {
 
     var count: Int { links.count }
 
+    /// The last turn changed the device.
+    var hasChanged: Bool { engine.changed }
+
+    /// What the device holds, in one line.
+    var status: String {
+        let device = engine.processor.device
+        var extents = 0
+        for host in 0..<device.configuration.hosts { extents += (try? device.usage(of: host).extents) ?? 0 }
+        return "\(device.configuration.hosts) hosts, \(extents) extents accepted, \(Size.text(device.bytesInUse)) of "
+            + "\(Size.text(device.configuration.capacity)) in use"
+    }
+
+    /// No link reads more than what its peer has sent by now.
+    mutating func endInput() {
+        for slot in 0..<links.capacity {
+            if let handle = links.handle(at: slot) { links[handle].endInput() }
+        }
+    }
+
     /// Adds a listener; answers its number.
     mutating func add(_ origin: Origin) -> Int {
         origins.append(origin)
@@ -100,7 +119,8 @@ struct LinkTable: ~Copyable {
         do throws(CommitFailure) {
             try durability.commit(&engine.processor, eids: eids)
         } catch {
-            log.write(.critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
+            log.write(
+                .critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
             durability.restore(&engine.processor)
             undo()
         }

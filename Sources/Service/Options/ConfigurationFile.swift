@@ -57,7 +57,7 @@ struct ConfigurationFile {
         case .eid: draft.options.eid = UInt8(try value.number(Limit.eid))
         case .packetSize: draft.options.packetSize = try value.number(Limit.packet)
         case .maximumLinks: draft.options.maximumLinks = try value.number(1...Limit.links)
-        case .stateDirectory: draft.options.stateDirectory = try value.string()
+        case .stateDirectory: draft.options.stateDirectory = try value.absolutePath()
         case .verbose: draft.options.verbose = try value.boolean()
         case .backend:
             for table in try value.tables(setting) { takeBackend(table, into: &draft) }
@@ -68,9 +68,10 @@ struct ConfigurationFile {
 
     /// `kind` and `capacity` make sense only together.
     private func checkKind(_ draft: inout OptionsDraft) {
+        guard draft.doubtful.isDisjoint(with: [.kind, .capacity]) else { return }
         switch (draft.places[.kind], draft.places[.capacity]) {
         case (nil, nil): break
-        case (.some, .some): draft.hasPool = draft.doubtful.isDisjoint(with: [.kind, .capacity])
+        case (.some, .some): draft.hasPool = true
         case (let kind?, nil):
             draft.add("needs a capacity beside it, for example capacity = \"64GiB\"", at: kind)
             draft.doubtful.insert(.capacity)

@@ -23,12 +23,17 @@ public struct ConfiguredBackend: Equatable, Sendable {
     }
 }
 
+/// A configured backend could not be made.
+public struct BackendFailure: Error, CustomStringConvertible {
+    public let description: String
+}
+
 extension CommandProcessor {
     /// Makes the backends that are not there yet. One that is there is left as it is, whatever its size.
     ///
     /// - Returns: what differs from the configuration, in words.
-    /// - Throws: `UsageError` naming the first backend that could not be made.
-    public mutating func create(_ backends: [ConfiguredBackend]) throws(UsageError) -> [String] {
+    /// - Throws: at the first backend that could not be made; those before it stay.
+    public mutating func create(_ backends: [ConfiguredBackend]) throws(BackendFailure) -> [String] {
         var differences: [String] = []
         for backend in backends {
             if let present = try? device.backend(tag: backend.tag).backend {
@@ -46,7 +51,7 @@ extension CommandProcessor {
                 try createBackend(
                     tag: backend.tag, size: backend.size, kind: backend.kind, hugePages: backend.hugePages, path: backend.path)
             } catch {
-                throw UsageError("\(backend.place.text): \(error.reason.text)")
+                throw BackendFailure(description: "\(backend.place.text): \(error.reason.text)")
             }
         }
         return differences

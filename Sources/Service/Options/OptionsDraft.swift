@@ -57,7 +57,6 @@ struct OptionsDraft {
     mutating func finish() throws(UsageError) -> Options {
         checkShape()
         checkListeners()
-        checkStateDirectory()
         checkBackends()
         guard problems.isEmpty else {
             throw UsageError(problems.sorted { $0.place.line < $1.place.line }.map { "\($0.place.text): \($0.text)" })
@@ -88,11 +87,6 @@ struct OptionsDraft {
                 add(error.description, at: listenerPlaces[listener.name] ?? Place(text: "listener \(listener.name)"))
             }
         }
-    }
-
-    private mutating func checkStateDirectory() {
-        guard let directory = options.stateDirectory, !directory.hasPrefix("/") else { return }
-        add("'\(directory)': give an absolute path", at: places[.stateDirectory] ?? Place(text: "$STATE_DIRECTORY"))
     }
 
     private mutating func checkBackends() {

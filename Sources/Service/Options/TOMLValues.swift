@@ -8,6 +8,12 @@ extension TOMLValue {
         return text
     }
 
+    func absolutePath() throws(UsageError) -> String {
+        let path = try string()
+        guard path.hasPrefix("/") else { throw UsageError("must be an absolute path, not \"\(path)\"") }
+        return path
+    }
+
     func string<Value>(oneOf values: KeyValuePairs<String, Value>) throws(UsageError) -> Value {
         let text = try string()
         guard let value = values.first(where: { $0.key == text })?.value else {

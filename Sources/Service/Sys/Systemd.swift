@@ -7,6 +7,9 @@ public enum Systemd {
     public struct InheritedDescriptor: Sendable {
         public var number: Int32
         public var name: String
+
+        /// It is memory from the descriptor store, not a socket.
+        public var isMemory: Bool { name.hasPrefix("memory.") }
     }
 
     /// What the service manager handed over, marked close-on-exec: sockets of socket units, and memory from the descriptor store.
@@ -75,6 +78,15 @@ public enum Systemd {
             _ = unsafe sd_journal_sendv(vectors, Int32(vectors.count))
         }
     }
+
+    /// Gives the manager a descriptor to keep beyond this process, by name; without a manager nothing happens.
+    static func store(_ number: Int32, name: String) {
+        var number = number
+        _ = unsafe sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=\(name)", &number, 1)
+    }
+
+    /// Tells the manager to forget the descriptors of this name.
+    static func forget(name: String) { notify("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
     static func writeStandardError(_ line: [UInt8]) {
         // One write, so that lines of several processes do not mix; a closed standard error is no reason to fail.

@@ -30,7 +30,7 @@ extension Rig {
         ask(fm, "info", .getDCDInfo)
         ask(fm, "time", .getTimestamp)
         ask(fm, "log", .getEventRecords, [4])
-        dump.parts["FM log"] = Array("\(device.fabricManagerLog)".utf8)
+        dump.parts["FM log"] = contents(of: device.fabricManagerLog)
         for page in 0...device.tagCount / 12 {
             ask(
                 fm, "\(page)", .dynamicCapacityListTags,
@@ -44,7 +44,7 @@ extension Rig {
             ask(fm, "\(host)", .getHostDCRegionConfiguration, [UInt8(host), 0, 8, 0])
             ask(link, "", .getDynamicCapacityConfiguration, [8, 0])
             ask(link, "log", .getEventRecords, [4])
-            if let log = try? device.log(of: host) { dump.parts["host \(host) log"] = Array("\(log)".utf8) }
+            if let log = try? device.log(of: host) { dump.parts["host \(host) log"] = contents(of: log) }
             guard let usage = try? device.usage(of: host) else { continue }
             dump.parts["host \(host) usage"] = Array("\(usage)".utf8)
             for page in 0...usage.extents / 25 {
@@ -68,4 +68,15 @@ extension Rig {
         let difference = dump().difference(from: before)
         #expect(difference.isEmpty, "\(label) changed the device", sourceLocation: sourceLocation)
     }
+}
+
+/// All records of a log, where 0100h tells only of the oldest.
+private func contents(of log: DeviceModel.EventLog) -> [UInt8] {
+    var contents: [UInt8] = []
+    for index in 0..<log.count {
+        let event = log[index]
+        contents += [event.kind.rawValue, event.region, event.more ? 1 : 0] + encode(event.host) + encode(event.handle)
+        contents += encode(event.extent) + encode(Timestamp(nanoseconds: event.timestamp))
+    }
+    return contents
 }

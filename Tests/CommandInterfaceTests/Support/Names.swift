@@ -4,8 +4,11 @@ import CXLWire
 typealias Tag = CXLWire.Tag
 typealias EventLog = CXLWire.EventLog
 
-let mebibyte: UInt64 = 1 << 20
-let gibibyte: UInt64 = 1 << 30
+/// Bytes of so many MiB.
+func mib(_ number: UInt64) -> UInt64 { number << 20 }
+
+/// Bytes of so many GiB.
+func gib(_ number: UInt64) -> UInt64 { number << 30 }
 
 /// A tag for each number.
 func tag(_ number: Int) -> Tag { Tag(UInt128(number) << 64 | 0xF00D) }

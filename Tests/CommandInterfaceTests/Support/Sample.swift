@@ -59,10 +59,10 @@ struct Sample: Sendable, CustomTestStringConvertible {
             opcode: .getDynamicCapacityExtentList,
             payload: encode(GetDynamicCapacityExtentList.Request(extentCount: 25, start: 0)), size: 16 + 2 * 40),
         .init(
-            opcode: .addDynamicCapacityResponse, payload: encodeRanges([DPARange(gibibyte, 512 * mebibyte)]), changes: true,
+            opcode: .addDynamicCapacityResponse, payload: encodeRanges([DPARange(gib(1), mib(512))]), changes: true,
             ignored: rangeBits, count: (0, 4)),
         .init(
-            opcode: .releaseDynamicCapacity, payload: encodeRanges([DPARange(0, gibibyte)]), changes: true, ignored: rangeBits,
+            opcode: .releaseDynamicCapacity, payload: encodeRanges([DPARange(0, gib(1))]), changes: true, ignored: rangeBits,
             count: (0, 4)),
         .init(opcode: .getDCDInfo, payload: [], size: 84),
         .init(opcode: .getHostDCRegionConfiguration, payload: [0, 0, 8, 0], size: 4 + 3 * 40 + 16),
@@ -77,24 +77,24 @@ struct Sample: Sendable, CustomTestStringConvertible {
         .init(
             opcode: .initiateDynamicCapacityAdd,
             payload: encodeInitiate(
-                InitiateDynamicCapacityAdd.Header(hostID: 1, policy: .contiguous, length: gibibyte, tag: World.free)),
+                InitiateDynamicCapacityAdd.Header(hostID: 1, policy: .contiguous, length: gib(1), tag: World.free)),
             changes: true, shorter: [28], count: (28, 4)),
         .init(
             opcode: .initiateDynamicCapacityAdd,
             payload: encodeInitiate(
-                InitiateDynamicCapacityAdd.Header(hostID: 1, policy: .prescriptive), [Extent(gibibyte, gibibyte, World.free)]),
+                InitiateDynamicCapacityAdd.Header(hostID: 1, policy: .prescriptive), [Extent(gib(1), gib(1), World.free)]),
             changes: true, ignored: headerBits.merging(extentBits) { $1 }, count: (28, 4)),
         .init(
             opcode: .initiateDynamicCapacityRelease,
             payload: encodeInitiate(
                 InitiateDynamicCapacityRelease.Header(
-                    hostID: 0, policy: .tagBased, length: gibibyte, tag: World.accepted)),
+                    hostID: 0, policy: .tagBased, length: gib(1), tag: World.accepted)),
             changes: true, shorter: [28], ignored: [3: 0xFF], count: (28, 4)),
         .init(
             opcode: .initiateDynamicCapacityRelease,
             payload: encodeInitiate(
                 InitiateDynamicCapacityRelease.Header(hostID: 0, policy: .prescriptive, isForced: true),
-                [Extent(0, gibibyte, World.accepted)]),
+                [Extent(0, gib(1), World.accepted)]),
             changes: true, ignored: headerBits.merging(extentBits) { $1 }, count: (28, 4)),
         .init(opcode: .dynamicCapacityAddReference, payload: encode(World.shared)),
         .init(opcode: .dynamicCapacityRemoveReference, payload: encode(World.shared), changes: true),
@@ -104,7 +104,7 @@ struct Sample: Sendable, CustomTestStringConvertible {
         .init(
             opcode: .createTaggedBackend,
             payload: encode(
-                CreateTaggedBackend.Header(tag: World.unknown, size: 4 * mebibyte, kind: .file, pathLength: 3), Array("new".utf8)),
+                CreateTaggedBackend.Header(tag: World.unknown, size: mib(4), kind: .file, pathLength: 3), Array("new".utf8)),
             size: 8, changes: true, ignored: [0x19: 0xFE, 0x1C: 0xFF, 0x1D: 0xFF, 0x1E: 0xFF, 0x1F: 0xFF], count: (0x1A, 2)),
         .init(opcode: .deleteTaggedBackend, payload: encode(World.free), changes: true),
         .init(

@@ -34,36 +34,36 @@ enum World: String, Sendable, CaseIterable {
         case .lazy:
             rig = Rig(
                 try DeviceConfiguration(
-                    kind: .lazy, capacity: 6 * gibibyte, hosts: 2, regions: 3, sharableRegions: [1], limits: limits))
-            rig.create(Self.accepted, gibibyte)
-            rig.create(Self.shared, 256 * mebibyte)
-            rig.create(Self.offered, 512 * mebibyte)
-            rig.create(Self.other, 256 * mebibyte)
-            rig.create(Self.free, gibibyte, kind: .file, path: Self.path)
-            rig.add(gibibyte, Self.accepted)
-            rig.accept([DPARange(0, gibibyte)])
-            rig.add(256 * mebibyte, Self.shared, region: 1)
-            rig.accept([DPARange(2 * gibibyte, 256 * mebibyte)])
+                    kind: .lazy, capacity: gib(6), hosts: 2, regions: 3, sharableRegions: [1], limits: limits))
+            rig.create(Self.accepted, gib(1))
+            rig.create(Self.shared, mib(256))
+            rig.create(Self.offered, mib(512))
+            rig.create(Self.other, mib(256))
+            rig.create(Self.free, gib(1), kind: .file, path: Self.path)
+            rig.add(gib(1), Self.accepted)
+            rig.accept([DPARange(0, gib(1))])
+            rig.add(mib(256), Self.shared, region: 1)
+            rig.accept([DPARange(gib(2), mib(256))])
             rig.send(rig.fm, .dynamicCapacityAddReference, Self.shared)
-            rig.add(512 * mebibyte, Self.offered)
-            rig.add(256 * mebibyte, Self.other, to: 1)
-            rig.accept([DPARange(0, 256 * mebibyte)], by: 1)
+            rig.add(mib(512), Self.offered)
+            rig.add(mib(256), Self.other, to: 1)
+            rig.accept([DPARange(0, mib(256))], by: 1)
         case .pool:
             rig = Rig(
                 try DeviceConfiguration(
-                    kind: .static, capacity: 2 * gibibyte, hosts: 4, regions: 2, sharableRegions: [1], limits: limits))
-            rig.add(64 * mebibyte, Self.accepted)
-            rig.accept([DPARange(0, 64 * mebibyte)])
-            rig.add(16 * mebibyte)
-            rig.accept([DPARange(64 * mebibyte, 16 * mebibyte)])
+                    kind: .static, capacity: gib(2), hosts: 4, regions: 2, sharableRegions: [1], limits: limits))
+            rig.add(mib(64), Self.accepted)
+            rig.accept([DPARange(0, mib(64))])
+            rig.add(mib(16))
+            rig.accept([DPARange(mib(64), mib(16))])
             rig.add([
-                Extent(gibibyte, 32 * mebibyte, Self.shared, 0),
-                Extent(gibibyte + 32 * mebibyte, 32 * mebibyte, Self.shared, 1),
+                Extent(gib(1), mib(32), Self.shared, 0),
+                Extent(gib(1) + mib(32), mib(32), Self.shared, 1),
             ])
-            rig.accept([DPARange(gibibyte, 64 * mebibyte)])
-            rig.add(32 * mebibyte, Self.offered)
+            rig.accept([DPARange(gib(1), mib(64))])
+            rig.add(mib(32), Self.offered)
             rig.share(Self.shared, with: 1, region: 1)
-            rig.add(16 * mebibyte, Self.other, to: 2, region: 1)
+            rig.add(mib(16), Self.other, to: 2, region: 1)
         }
         rig.memory.calls = []
         return rig
