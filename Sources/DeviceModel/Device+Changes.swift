@@ -77,6 +77,12 @@ extension Device {
 
     // MARK: Handing over
 
+    /// Whether any table has changed since the last ``drainChanges(into:)``.
+    public var hasTableChanges: Bool {
+        !(changes.extents.isEmpty && changes.objects.isEmpty && changes.tags.isEmpty && changes.backends.isEmpty
+            && changes.hosts.isEmpty)
+    }
+
     /// From now on, changes are noted for ``drainChanges(into:)``.
     public mutating func trackChanges() {
         changes.isTracking = true

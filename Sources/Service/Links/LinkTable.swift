@@ -107,7 +107,7 @@ struct LinkTable: ~Copyable {
     mutating func turn(milliseconds: Int32 = 0) {
         execute(epoll.wait(milliseconds: milliseconds))
         if engine.changed { commit() }
-        if engine.executed { runMemoryEffects() }
+        if engine.processor.hasMemoryEffects { runMemoryEffects() }
         notify()
         reply()
         report()
@@ -160,6 +160,13 @@ struct LinkTable: ~Copyable {
 
     private mutating func runMemoryEffects() {
         for failure in engine.processor.runMemoryEffects() { log.write(.error, failure) }
+        // That bytes are zero must be durable before somebody who has them now is told: a crash would have them zeroed again.
+        guard let durability, engine.processor.device.hasTableChanges else { return }
+        do throws(CommitFailure) {
+            try durability.commit(&engine.processor, eids: [])
+        } catch {
+            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)")
+        }
     }
 
     /// Queues the notifications that are due. A change can concern every link, anything else only the links of this turn.
