@@ -18,6 +18,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CLinux"),
+        .target(name: "CToml"),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
@@ -29,7 +30,9 @@ let package = Package(
         .target(name: "Store", dependencies: ["CSQLite", "CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(
             name: "Service",
-            dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store"],
+            dependencies: [
+                "CLinux", "CSystemd", "CToml", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store",
+            ],
             swiftSettings: strict),
         .executableTarget(name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
         .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
