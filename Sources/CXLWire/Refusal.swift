@@ -72,7 +72,6 @@ public struct Refusal: Error, Equatable, Sendable {
 
         // Device and backends.
         case regionInUse = 80
-        case sanitizeNotConfigurable = 81
         case deviceIsStatic = 82
         case backendSizeUnaligned = 83
         case backendSizeOutOfRange = 84
@@ -148,7 +147,6 @@ extension Refusal.Reason {
         case .moreThanHeld: "the host has less than that"
         case .backendLimit: "too many backends"
         case .regionInUse: "a host has or is offered an extent of the region"
-        case .sanitizeNotConfigurable: "the region's sanitize setting cannot change"
         case .deviceIsStatic: "a static device takes no backends"
         case .backendSizeUnaligned: "the size is not a multiple of 4 KiB and of the block size"
         case .backendSizeOutOfRange: "the size is zero or larger than a region"

@@ -167,22 +167,26 @@ public struct CommandProcessor: ~Copyable {
         do throws(ReturnCode) { return try ListPayload<Header>(payload) } catch { throw Refusal(error) }
     }
 
+    /// Commands since the last ``runMemoryEffects()`` left work for the memory.
+    public var hasMemoryEffects: Bool { !device.effects.isEmpty }
+
     /// Carries out what commands since the last call mean for memory. Call it once their changes are durable, and before any
     /// answer leaves: then nobody is told of a release whose bytes are still there.
     ///
     /// - Returns: what failed, in words. A backend whose bytes could not be zeroed is quarantined.
     public mutating func runMemoryEffects() -> [String] {
-        guard !device.effects.isEmpty else { return [] }
         var failures: [String] = []
         for effect in device.takeEffects() {
             switch effect {
             case .zero(let object, let offset, let length):
+                var succeeded = true
                 do throws(Refusal) {
                     try memory.zero(object, offset: offset, length: length)
                 } catch {
                     failures.append("zeroing \(length) bytes of \(object) at offset \(offset) failed: \(error.reason.text)")
-                    if case .backend(let id) = object { device.quarantine(backend: id) }
+                    succeeded = false
                 }
+                if case .backend(let id) = object { device.noteZeroed(backend: id, succeeded: succeeded) }
             case .discard(let object): memory.discard(object)
             case .remove(let id): memory.remove(backend: id)
             }

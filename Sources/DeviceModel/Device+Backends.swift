@@ -64,12 +64,20 @@ extension Device {
         backendGeneration &+= 1
     }
 
-    /// A backend whose bytes could not be zeroed is never offered again.
-    public mutating func quarantine(backend id: UInt32) {
+    /// Notes whether a backend that had to be zeroed was. One whose bytes could not be zeroed is never offered again.
+    public mutating func noteZeroed(backend id: UInt32, succeeded: Bool) {
         for slot in backendList where backends[Int(slot)]?.id == id {
-            backends[Int(slot)]?.isQuarantined = true
+            backends[Int(slot)]?.needsZero = false
+            backends[Int(slot)]?.isQuarantined = !succeeded
             touchBackend(slot)
             backendGeneration &+= 1
+        }
+    }
+
+    /// What had to be zeroed when the device was restored was.
+    public mutating func noteAllZeroed() {
+        for slot in backendList {
+            if let backend = backends[Int(slot)], backend.needsZero { noteZeroed(backend: backend.id, succeeded: true) }
         }
     }
 

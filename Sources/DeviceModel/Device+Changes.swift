@@ -77,6 +77,12 @@ extension Device {
 
     // MARK: Handing over
 
+    /// Whether any table has changed since the last ``drainChanges(into:)``.
+    public var hasTableChanges: Bool {
+        !(changes.extents.isEmpty && changes.objects.isEmpty && changes.tags.isEmpty && changes.backends.isEmpty
+            && changes.hosts.isEmpty)
+    }
+
     /// From now on, changes are noted for ``drainChanges(into:)``.
     public mutating func trackChanges() {
         changes.isTracking = true
@@ -187,7 +193,8 @@ extension Device {
     private func extentRow(_ slot: Int32) -> ExtentRow {
         let record = extents[Int(slot)]
         return ExtentRow(
-            slot: slot, host: Int(record.host), region: Int(record.region), start: record.start, length: record.length, offset: record.offset,
+            slot: slot, host: Int(record.host), region: Int(record.region), start: record.start, length: record.length,
+            offset: record.offset,
             object: record.object, tag: record.tag, sequence: record.sequence, offer: record.offer,
             isAccepted: record.state == .accepted, isReleasing: record.isReleasing, sanitize: record.sanitize)
     }

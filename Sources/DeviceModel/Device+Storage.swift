@@ -98,7 +98,7 @@ extension Device {
         if !isShared {
             bytesInUse -= record.length
             if case .backend = objects[Int(record.object)].identity, sanitizes {
-                effects.append(.zero(objects[Int(record.object)].identity, offset: 0, length: record.length))
+                zeroBackend(tag: tags[Int(record.tag)].tag)
             } else if objects[Int(record.object)].references > 1, objects[Int(record.object)].isMaterialised {
                 // The rest of this pool allocation lives on elsewhere; what nobody has any more goes back to the system.
                 effects.append(.zero(objects[Int(record.object)].identity, offset: record.offset, length: record.length))
@@ -219,9 +219,7 @@ extension Device {
         let record = tags[Int(slot)]
         for piece in record.pieces {
             bytesInUse -= piece.length
-            if case .backend = objects[Int(piece.object)].identity, record.sanitize {
-                effects.append(.zero(objects[Int(piece.object)].identity, offset: 0, length: piece.length))
-            }
+            if case .backend = objects[Int(piece.object)].identity, record.sanitize { zeroBackend(tag: record.tag) }
             dropObject(piece.object)
         }
         tagSlots[record.tag] = nil
@@ -236,6 +234,14 @@ extension Device {
         freeTags.append(slot)
         history.insert(record.tag)
         tagGeneration &+= 1
+    }
+
+    /// Has a backend zeroed. That it must be is part of the change, so that a crash before it is done is made up for at start.
+    private mutating func zeroBackend(tag: Tag) {
+        guard let slot = backendSlots[tag], let backend = backends[Int(slot)] else { return }
+        backends[Int(slot)]?.needsZero = true
+        touchBackend(slot)
+        effects.append(.zero(.backend(backend.id), offset: 0, length: backend.size))
     }
 
     // MARK: Memory objects

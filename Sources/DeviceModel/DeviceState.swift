@@ -76,7 +76,8 @@ public struct ExtentRow: Sendable, Equatable {
     public var sanitize: Bool
 
     public init(
-        slot: Int32, host: Int, region: Int, start: UInt64, length: UInt64, offset: UInt64, object: Int32, tag: Int32, sequence: UInt16,
+        slot: Int32, host: Int, region: Int, start: UInt64, length: UInt64, offset: UInt64, object: Int32, tag: Int32,
+        sequence: UInt16,
         offer: UInt32, isAccepted: Bool, isReleasing: Bool, sanitize: Bool
     ) {
         self.slot = slot

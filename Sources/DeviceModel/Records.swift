@@ -126,6 +126,8 @@ public struct Backend: Sendable, Equatable {
     /// For files: the path as it was given.
     public let path: String
     public internal(set) var isQuarantined = false
+    /// A holder released it for sanitizing, and its bytes are not known to be zero yet.
+    public internal(set) var needsZero = false
 
     public init(id: UInt32, tag: Tag, size: UInt64, kind: UInt8, hugePages: Bool, path: String) {
         self.id = id
@@ -137,7 +139,10 @@ public struct Backend: Sendable, Equatable {
     }
 
     /// For who restores a backend from its row.
-    public mutating func restoreQuarantine(_ quarantined: Bool) { isQuarantined = quarantined }
+    public mutating func restore(isQuarantined: Bool, needsZero: Bool) {
+        self.isQuarantined = isQuarantined
+        self.needsZero = needsZero
+    }
 }
 
 /// The extents of one Add, waiting for the host's answer.

@@ -18,6 +18,9 @@ public final class Daemon {
     /// Kept open so that a connection can be taken and closed when descriptors run out.
     private var reserve: Descriptor?
     private var acceptFailures = RateLimit()
+    /// Tells the manager what the device holds, some time after a change.
+    private var statusTimer: EventLoop.Source?
+    private var statusIsDue = false
 
     /// Opens every listener; nobody is served before `run`.
     ///
@@ -48,10 +51,8 @@ public final class Daemon {
             try start()
             for listener in listeners { announce(listener) }
             log.write(.notice, "fmapid \(Options.version): \(shape)")
-            Systemd.notify("READY=1\nSTATUS=\(shape); \(listeners.count) listeners")
-            let code = try events.run()
-            Systemd.notify("STOPPING=1")
-            return code
+            Systemd.notify("READY=1\nSTATUS=\(links.status)")
+            return try events.run()
         } catch {
             log.write(.critical, error.description)
             return 1
@@ -64,11 +65,12 @@ public final class Daemon {
         // A file beyond RLIMIT_FSIZE is an error of one write as well.
         signal(SIGXFSZ, SIG_IGN)
         for number in [SIGTERM, SIGINT, SIGHUP] {
-            try events.onSignal(number) { [unowned self] in events.exit(0) }
+            try events.onSignal(number) { [unowned self] in end() }
         }
         try events.serveWatchdog()
         try events.watch(links.epoll.descriptor.number) { [unowned self] in turn() }
         acceptTimer = try events.timer { [unowned self] in resumeAccepting() }
+        statusTimer = try events.timer { [unowned self] in tellStatus() }
         for (index, listener) in listeners.enumerated() { try start(listener, index) }
     }
 
@@ -102,7 +104,30 @@ public final class Daemon {
         }
     }
 
-    private func turn() { links.turn() }
+    private func turn() {
+        links.turn()
+        guard links.hasChanged, !statusIsDue else { return }
+        statusIsDue = true
+        statusTimer?.fire(after: Limit.statusPause)
+    }
+
+    private func tellStatus() {
+        statusIsDue = false
+        Systemd.notify("STATUS=\(links.status)")
+    }
+
+    /// Ends without losing a request: nothing new is accepted, what peers have sent is executed and answered, and what they send
+    /// from now on fails on their side. Connections that wait in a socket unit's queue are the next start's.
+    private func end() {
+        Systemd.notify("STOPPING=1")
+        for source in listenerSources { source.enable(false) }
+        links.endInput()
+        let deadline = Clock.steady() &+ Limit.drain
+        while links.count > 0, Clock.steady() < deadline { links.turn(milliseconds: 20) }
+        if links.count > 0 { log.write(.warning, "\(links.count) links did not take their answers in time") }
+        log.write(.notice, "fmapid ends")
+        events.exit(0)
+    }
 
     // MARK: - Accepting
 

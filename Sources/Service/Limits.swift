@@ -18,6 +18,10 @@ enum Limit {
     static let acceptsPerTurn = 16
     /// Pause of all listeners after an accept failed for want of descriptors or memory.
     static let acceptPause: UInt64 = 100_000_000
+    /// How long peers may take to read their last answers when the service ends.
+    static let drain: UInt64 = 1_500_000_000
+    /// From a change to the status that tells of it.
+    static let statusPause: UInt64 = 1_000_000_000
     /// Bytes of one reassembled MCTP message, its type byte not counted.
     static let message = 4096
     /// Bytes of one MCTP packet on the packet binding.

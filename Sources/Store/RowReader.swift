@@ -92,8 +92,8 @@ struct RowReader {
             var backend = Backend(
                 id: try row.number(1), tag: try row.tag(2), size: row.bits(3), kind: try row.number(4),
                 hugePages: row.integer(5) != 0, path: row.text(6))
-            backend.restoreQuarantine(row.integer(7) != 0)
-            state.backends.append(BackendRow(slot: try row.number(0), backend: backend, position: try row.number(8)))
+            backend.restore(isQuarantined: row.integer(7) != 0, needsZero: row.integer(8) != 0)
+            state.backends.append(BackendRow(slot: try row.number(0), backend: backend, position: try row.number(9)))
         }
     }
 

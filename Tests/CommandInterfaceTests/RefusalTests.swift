@@ -27,9 +27,8 @@ struct RefusalTests {
         let byMemory: Set<Refusal.Reason> = [
             .fileSizeDiffers, .fileNotRegular, .fileNotAccessible, .noSpace, .noHugePages, .tooManyDescriptors, .memoryFailed,
         ]
-        // Every region's sanitize setting can be changed.
-        let reserved: Set<Refusal.Reason> = [.sanitizeNotConfigurable]
-        let elsewhere = byForm.union(byLimit).union(byLink).union(byMemory).union(reserved)
+        let byStore: Set<Refusal.Reason> = [.notDurable, .turnUndone, .stateUnreadable]
+        let elsewhere = byForm.union(byLimit).union(byLink).union(byMemory).union(byStore)
         let rows = Set(Refused.all.map(\.refusal.reason))
         #expect(rows.isDisjoint(with: elsewhere))
         #expect(rows.union(elsewhere) == Set(Refusal.Reason.allCases))

@@ -82,6 +82,11 @@ struct Link: ~Copyable {
         }
     }
 
+    /// Reads what the peer has sent by now, and then the end.
+    mutating func endInput() {
+        if case .terminal = channel { ended = true } else { Sockets.endInput(descriptor.number) }
+    }
+
     /// The turn's changes are durable: its answers may leave.
     mutating func settle() { dialogue.outbox.settle() }
 

@@ -48,6 +48,25 @@ struct LinkTable: ~Copyable {
 
     var count: Int { links.count }
 
+    /// The last turn changed the device.
+    var hasChanged: Bool { engine.changed }
+
+    /// What the device holds, in one line.
+    var status: String {
+        let device = engine.processor.device
+        var extents = 0
+        for host in 0..<device.configuration.hosts { extents += (try? device.usage(of: host).extents) ?? 0 }
+        return "\(device.configuration.hosts) hosts, \(extents) extents accepted, \(Size.text(device.bytesInUse)) of "
+            + "\(Size.text(device.configuration.capacity)) in use"
+    }
+
+    /// No link reads more than what its peer has sent by now.
+    mutating func endInput() {
+        for slot in 0..<links.capacity {
+            if let handle = links.handle(at: slot) { links[handle].endInput() }
+        }
+    }
+
     /// Adds a listener; answers its number.
     mutating func add(_ origin: Origin) -> Int {
         origins.append(origin)
@@ -88,7 +107,7 @@ struct LinkTable: ~Copyable {
     mutating func turn(milliseconds: Int32 = 0) {
         execute(epoll.wait(milliseconds: milliseconds))
         if engine.changed { commit() }
-        if engine.executed { runMemoryEffects() }
+        if engine.processor.hasMemoryEffects { runMemoryEffects() }
         notify()
         reply()
         report()
@@ -141,6 +160,13 @@ struct LinkTable: ~Copyable {
 
     private mutating func runMemoryEffects() {
         for failure in engine.processor.runMemoryEffects() { log.write(.error, failure) }
+        // That bytes are zero must be durable before somebody who has them now is told: a crash would have them zeroed again.
+        guard let durability, engine.processor.device.hasTableChanges else { return }
+        do throws(CommitFailure) {
+            try durability.commit(&engine.processor, eids: [])
+        } catch {
+            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)")
+        }
     }
 
     /// Queues the notifications that are due. A change can concern every link, anything else only the links of this turn.

@@ -160,9 +160,6 @@ extension Options {
         for listener in listeners {
             try Self.check(listener.role, hosts: hosts, of: "--listen \(listener.name)")
         }
-        if let stateDirectory, !stateDirectory.hasPrefix("/") {
-            throw UsageError("--state-dir \(stateDirectory): give an absolute path")
-        }
     }
 
     /// That a role's host exists.

@@ -74,6 +74,9 @@ enum Sockets {
         throw failure
     }
 
+    /// What peers send from now on fails on their side (Unix) or is ignored (TCP); what they have sent can still be read.
+    static func endInput(_ number: Int32) { _ = shutdown(number, Int32(SHUT_RD)) }
+
     /// The next connection, non-blocking and close-on-exec; nil when none waits.
     static func accept(_ number: Int32) throws(SystemError) -> Descriptor? {
         while true {
