@@ -36,7 +36,9 @@ extension Device {
     /// Takes the place of `other`, which was undone: notifications go on from there.
     public mutating func replace(_ other: Device) {
         fmLog.continueActivations(of: other.fmLog)
-        for host in hosts.indices where host < other.hosts.count { hosts[host].log.continueActivations(of: other.hosts[host].log) }
+        for host in hosts.indices where host < other.hosts.count {
+            hosts[host].log.continueActivations(of: other.hosts[host].log)
+        }
     }
 
     /// No table has more places than this, so that a slot from a broken file cannot make one grow without bound.

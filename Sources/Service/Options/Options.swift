@@ -102,7 +102,8 @@ extension Options {
           control, control-*.
 
         Service:
-          --state-dir DIR        directory of relative backend files (default $STATE_DIRECTORY)
+          --state-dir DIR        where the device's state is kept, and where relative backend files
+                                 begin (default $STATE_DIRECTORY); without it, all is forgotten
           --verbose              log every command and link
           --help, --version
 
