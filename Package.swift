@@ -39,7 +39,7 @@ let package = Package(
         .executableTarget(
             name: "fmapictl",
             dependencies: [
-                "ControlClient", "CXLWire", "MCTP",
+                "ControlClient", "CXLWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -54,7 +54,11 @@ let package = Package(
             name: "ServiceTests",
             dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],
             swiftSettings: strict),
-        .testTarget(name: "FmapictlTests", dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP"], swiftSettings: strict),
+        .testTarget(
+            name: "FmapictlTests",
+            // The executables are run, not imported.
+            dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP", "fmapictl", "fmapid"],
+            swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

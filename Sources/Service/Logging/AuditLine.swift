@@ -18,9 +18,17 @@ struct AuditLine {
             ("FMAPID_OPCODE", opcode.description), ("FMAPID_RESULT", "\(outcome.code.rawValue)"),
             ("FMAPID_REASON", "\(outcome.reason.rawValue)"),
         ]
+        if let event = Self.event(outcome) { fields.append(event.field) }
         if let uid = entry.peer.uid { fields.append(("FMAPID_PEER_UID", "\(uid)")) }
         if let gid = entry.peer.gid { fields.append(("FMAPID_PEER_GID", "\(gid)")) }
         if let pid = entry.peer.pid { fields.append(("FMAPID_PEER_PID", "\(pid)")) }
         self.fields = fields
+    }
+
+    /// Nil for a command that only read.
+    private static func event(_ outcome: Outcome) -> Event? {
+        if outcome.changed { return .changed }
+        if outcome.code != .success { return .refused }
+        return outcome.descriptor == nil ? nil : .handedOut
     }
 }

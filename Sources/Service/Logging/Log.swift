@@ -34,7 +34,7 @@ public struct Log: Sendable {
         return Log(sink: .standardError(priorityPrefix: Systemd.isManager), verbose: verbose)
     }
 
-    /// Writes one line. `fields` are for the journal; their names consist of A-Z, 0-9 and _.
+    /// Writes one line. `fields` are for the journal, `Event.field` among them; their names consist of A-Z, 0-9 and _.
     public func write(_ level: Level, _ message: String, fields: [(StaticString, String)] = []) {
         switch sink {
         case .journal:
