@@ -102,8 +102,8 @@ extension Options {
           control, control-*.
 
         Service:
-          --state-dir DIR        where the device's state is kept, and where relative backend files
-                                 begin (default $STATE_DIRECTORY); without it, all is forgotten
+          --state-dir DIR        where the state is kept, and relative backend files (default $STATE_DIRECTORY; without one
+                                 the device forgets everything when it ends)
           --verbose              log every command and link
           --help, --version
 
