@@ -24,6 +24,8 @@ enum Limit {
     static let statusPause: UInt64 = 1_000_000_000
     /// Bytes of one reassembled MCTP message, its type byte not counted.
     static let message = 4096
+    /// EIDs that an endpoint can have (DSP0236 Table 2: 0 to 7 and 255 are reserved).
+    static let eid = 8...254
     /// Bytes of one MCTP packet on the packet binding.
     static let packet = 68...65536
     /// Lines of one kind that are logged within `logWindow`; the rest is counted.

@@ -189,6 +189,25 @@ struct MemoryEffectTests {
         #expect(rig.add(mib(64), red, to: 1).isSuccess)
     }
 
+    /// Whether bytes can be zeroed is known only when it is done, so until then nobody is offered them.
+    @Test func backendIsNotOfferedBeforeItIsZeroed() throws {
+        for fails in [false, true] {
+            let rig = try lazy()
+            give(rig, red, mib(64))
+            rig.askBack(mib(64), red, forced: true, sanitize: true)
+            for add in [
+                rig.add(mib(64), red, to: 1), rig.add([Extent(0, mib(64), red)], to: 1), rig.add(mib(64), red, region: 1),
+            ] {
+                #expect(Refusal(add.code, add.reason) == .resourcesExhausted(.backendBusy))
+            }
+            #expect(rig.add(mib(32), blue, to: 1).isSuccess, "another backend")
+            rig.memory.zeroRefusal = fails ? Refusal(.internalError, .memoryFailed) : nil
+            #expect(rig.processor.runMemoryEffects().isEmpty == !fails)
+            #expect(rig.add(mib(64), red, to: 1).isSuccess == !fails)
+            #expect(try rig.backend(red).state == (fails ? .quarantined : .offered))
+        }
+    }
+
     @Test func poolThatCannotBeZeroedIsReported() throws {
         let rig = try pool()
         give(rig, .none, mib(4))

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Names in the file system. The C calls read the strings only while they run.
-enum Files {
+public enum Files {
     /// Status of the file itself (links are not followed); nil if there is none.
     static func status(_ path: String) -> stat? {
         var status = stat()
