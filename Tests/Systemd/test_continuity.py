@@ -12,7 +12,7 @@ from pathlib import Path
 
 from device import CREATE_BACKEND, DELETE_BACKEND, FILE, IDENTIFY, SIZE, Device, Refused, new_tag
 from fmapid_peer import SUCCESS, Peer, connect_packet, connect_serial
-from service import PATIENCE, SERVICE, STATE, ServiceTest, journal, main_pid, show, systemctl, wait_until
+from service import CONFIGURATION, PATIENCE, SERVICE, STATE, ServiceTest, journal, main_pid, show, systemctl, wait_until
 
 
 class CrashTest(ServiceTest):
@@ -55,13 +55,15 @@ class CrashTest(ServiceTest):
         self.assertTrue([entry for entry in entries if "atchdog" in entry["MESSAGE"]], "the watchdog did not fire")
 
     def test_a_wrong_configuration_does_not_cost_the_memory(self):
-        self.configure(SERVICE, "[Service]\nExecStart=\nExecStart=/usr/bin/fmapid --lazy wrong\n")
+        right = CONFIGURATION.read_text()
+        self.addCleanup(CONFIGURATION.write_text, right)
+        CONFIGURATION.write_text("capacity = 'much'\n")
         systemctl("restart", SERVICE, check=False)
         # A peer that waits meanwhile is served in the end.
         with Peer(connect_packet("/run/fmapid/control.sock")) as early:
             wait_until(lambda: int(show("NRestarts")) >= 3, "three attempts")
             self.assertNotEqual(show("ActiveState"), "active")
-            self.configure(SERVICE, "")
+            CONFIGURATION.write_text(right)
             self.assertEqual(early.command(IDENTIFY, timeout=PATIENCE).code, SUCCESS)
         self.assert_continued()
 

@@ -16,7 +16,6 @@ class DevicesTest(ServiceTest):
 
     def setUp(self) -> None:
         super().setUp()
-        self.configure(BLUE, "[Service]\nExecStart=\nExecStart=/usr/bin/fmapid --static 1GiB --hosts 2 --eid 10\n")
         self.plain = self.enterContext(Device())
         self.blue = self.enterContext(Device("/run/fmapid/blue", eid=10))
 
