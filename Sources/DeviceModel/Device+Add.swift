@@ -233,23 +233,16 @@ extension Device {
     /// Backends free, extents and tags left, and room for the offer's records.
     private func checkRoom(host: Int, newTags: Int) throws(Refusal) {
         for extent in plan where extent.backend >= 0 && extent.object < 0 {
-            guard tagSlots[extent.tag] == nil, let backend = backends[Int(extent.backend)], !backend.isQuarantined,
-                !awaitsZeroing(backend)
-            else {
+            guard tagSlots[extent.tag] == nil, let backend = backends[Int(extent.backend)], !backend.isQuarantined else {
                 throw Refusal(.resourcesExhausted, .backendBusy)
             }
+            // Zeroing may fail, and then nobody may get the bytes; once the release is answered, it is known.
+            guard !backend.needsZero else { throw Refusal(.retryRequired, .backendBusy) }
         }
         guard plan.count <= availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
         guard newTags <= availableTags else { throw Refusal(.resourcesExhausted, .tagLimit) }
         guard plan.count <= hosts[host].log.room, hosts[host].openOffers < configuration.limits.offersPerHost else {
             throw Refusal(.retryRequired, .eventLogFull)
-        }
-    }
-
-    /// Whether a backend's bytes are still to be zeroed: it may fail, and then nobody may get them.
-    private func awaitsZeroing(_ backend: Backend) -> Bool {
-        effects.contains { effect in
-            if case .zero(.backend(backend.id), _, _) = effect { true } else { false }
         }
     }
 

@@ -2,6 +2,8 @@
 enum Limit {
     /// Links at the same time, over all listeners.
     static let links = 1024
+    /// Descriptors that memory leaves for links, their answers, listeners and the state, where the process may have more.
+    static let descriptorsForLinks = 2 * links
     /// Links of one listener, unless `--max-links` says otherwise.
     static let linksPerListener = 64
     /// Bytes that a stream link keeps of what it read and has not decoded.

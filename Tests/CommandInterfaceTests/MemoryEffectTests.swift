@@ -198,7 +198,7 @@ struct MemoryEffectTests {
             for add in [
                 rig.add(mib(64), red, to: 1), rig.add([Extent(0, mib(64), red)], to: 1), rig.add(mib(64), red, region: 1),
             ] {
-                #expect(Refusal(add.code, add.reason) == .resourcesExhausted(.backendBusy))
+                #expect(Refusal(add.code, add.reason) == .retryRequired(.backendBusy))
             }
             #expect(rig.add(mib(32), blue, to: 1).isSuccess, "another backend")
             rig.memory.zeroRefusal = fails ? Refusal(.internalError, .memoryFailed) : nil
