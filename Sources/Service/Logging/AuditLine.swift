@@ -44,8 +44,8 @@ struct AuditLine {
 
     /// Nil for a command that only read.
     private static func event(_ outcome: Outcome) -> Event? {
-        if outcome.changed { return .changed }
         if outcome.code != .success { return .refused }
-        return outcome.descriptor == nil ? nil : .handedOut
+        if outcome.descriptor != nil { return .handedOut }
+        return outcome.changed ? .changed : nil
     }
 }
