@@ -1,0 +1,29 @@
+import CXLWire
+import Testing
+
+@testable import DeviceModel
+
+/// What a restart must not change, one thing at a time.
+@Suite struct RestoreTests {
+    /// The device that a restart makes of `device`, and its rows.
+    private func restarted(_ device: inout Device, _ configuration: DeviceConfiguration? = nil) throws -> Device {
+        var rows = RowCollector()
+        device.drainChanges(into: &rows)
+        var restored = try Device(configuration ?? device.configuration, state: rows.state)
+        restored.trackChanges()
+        return restored
+    }
+
+    private func makeTrackedDevice(_ kind: DeviceConfiguration.Kind = .static) throws -> Device {
+        var device = try makeDevice(kind)
+        device.trackChanges()
+        return device
+    }
+
+    @Test func tagGenerationIsTheSame() throws {
+        var device = try makeTrackedDevice()
+        try device.give(0, extent(0, 0, 1, tag: 1), extent(0, 4, 1, tag: 2))
+        let restored = try restarted(&device)
+        #expect(restored.tagGeneration == device.tagGeneration)
+    }
+}
