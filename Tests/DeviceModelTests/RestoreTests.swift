@@ -26,4 +26,12 @@ import Testing
         let restored = try restarted(&device)
         #expect(restored.tagGeneration == device.tagGeneration)
     }
+
+    @Test func partsOfAnExtentThatIsNotDurableYet() throws {
+        var device = try makeTrackedDevice()
+        try device.add(host: 0, extents: [extent(0, 0, 8)])
+        try device.answerOffer(host: 0, accepted: [range(0, 0, 1), range(0, 3, 1), range(0, 7, 1)])
+        let restored = try restarted(&device)
+        #expect(restored.accepted(0) == [extent(0, 0, 1), extent(0, 3, 1), extent(0, 7, 1)])
+    }
 }
