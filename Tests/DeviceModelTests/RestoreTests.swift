@@ -34,4 +34,12 @@ import Testing
         let restored = try restarted(&device)
         #expect(restored.accepted(0) == [extent(0, 0, 1), extent(0, 3, 1), extent(0, 7, 1)])
     }
+
+    @Test func quarantineLasts() throws {
+        var device = try makeTrackedDevice(.lazy)
+        try device.makeBackend(1, blocks: 1)
+        device.noteZeroed(backend: 1, succeeded: false)
+        device.noteZeroed(backend: 1, succeeded: true)
+        #expect(try restarted(&device).backend(tag: 1).state == .quarantined)
+    }
 }
