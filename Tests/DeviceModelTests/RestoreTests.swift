@@ -27,6 +27,7 @@ import Testing
         #expect(restored.tagGeneration == device.tagGeneration)
     }
 
+    /// An extent that is offered and cut before anything was committed leaves all its parts to the commit.
     @Test func partsOfAnExtentThatIsNotDurableYet() throws {
         var device = try makeTrackedDevice()
         try device.add(host: 0, extents: [extent(0, 0, 8)])
@@ -35,6 +36,24 @@ import Testing
         #expect(restored.accepted(0) == [extent(0, 0, 1), extent(0, 3, 1), extent(0, 7, 1)])
     }
 
+    /// Which part of a tag the device asks for does not hang on the order in which its extents came.
+    @Test func theSamePartOfATagIsPicked() throws {
+        var device = try makeTrackedDevice()
+        // The places of the first two extents are used again in reverse.
+        try device.give(0, extent(0, 0, 1), extent(0, 1, 1))
+        try device.release(host: 0, ranges: [range(0, 0, 1)])
+        try device.release(host: 0, ranges: [range(0, 1, 1)])
+        try device.give(0, extent(0, 4, 1, tag: 1), extent(0, 8, 1, tag: 1))
+        var restored = try restarted(&device)
+        for options in [[], .forced] as [ReleaseOptions] {
+            try device.requestRelease(host: 0, tag: 1, length: block, options: options)
+            try restored.requestRelease(host: 0, tag: 1, length: block, options: options)
+        }
+        #expect(device.accepted(0) == [extent(0, 4, 1, tag: 1)])
+        #expect(restored.durableContents() == device.durableContents())
+    }
+
+    /// A quarantined backend stays so when what it had to be zeroed for succeeds at last.
     @Test func quarantineLasts() throws {
         var device = try makeTrackedDevice(.lazy)
         try device.makeBackend(1, blocks: 1)
