@@ -19,6 +19,8 @@ extension Device {
         try restoreEvents(state.events)
         history = try TagHistory(capacity: configuration.limits.tags, rows: state.history)
         try checkRestored()
+        // Entering extents counted as changes of their tags.
+        tagGeneration = state.device?.tagGeneration ?? 0
         fmLog.noteSaved()
         for host in hosts.indices {
             hosts[host].log.noteSaved()
@@ -49,7 +51,6 @@ extension Device {
     }
 
     private mutating func restore(_ row: DeviceRow) throws(StateError) {
-        tagGeneration = row.tagGeneration
         backendGeneration = row.backendGeneration
         nextBackendID = row.nextBackend
         nextPoolID = row.nextPool
