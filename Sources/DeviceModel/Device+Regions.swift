@@ -18,7 +18,7 @@ extension Device {
         for host in hosts where host.log.room == 0 { throw Refusal(.retryRequired, .eventLogFull) }
         regions[index].blockSize = blockSize
         regions[index].sanitizeOnRelease = sanitizeOnRelease
-        touchDevice()
+        touchRegion(index)
         for host in hosts.indices {
             hosts[host].log.append(
                 event(.regionConfigurationUpdated, region: index, extent: Extent(start: 0, length: 0), more: false))
