@@ -3,7 +3,7 @@ import CXLWire
 /// Places in the device's tables that have changed since the last commit. Nothing is noted until somebody wants to know.
 struct ChangeLists: Sendable {
     var isTracking = false
-    var regions = false
+    var regions: [Int] = []
     var extents: [Int32] = []
     var objects: [Int32] = []
     var tags: [Int32] = []
@@ -34,11 +34,6 @@ public protocol ChangeSink: ~Copyable {
     mutating func delete(offersOf host: Int, from first: UInt32, count: Int) throws(Failure)
     mutating func delete(eventsOf log: Int, numbers: Range<UInt64>) throws(Failure)
     mutating func delete(history tag: Tag) throws(Failure)
-}
-
-extension Host {
-    /// Notes that a durable offer has lost extents; one that is not durable yet will be written as it is.
-    mutating func noteOfferChanged(_ number: UInt32) { changedOffers.append(number) }
 }
 
 extension Device {
@@ -73,7 +68,16 @@ extension Device {
         changes.hosts.append(host)
     }
 
-    mutating func touchRegion() { changes.regions = true }
+    /// Notes that an offer has lost extents.
+    mutating func touchOffer(_ number: UInt32, of host: Int) {
+        guard changes.isTracking else { return }
+        hosts[host].changedOffers.append(number)
+    }
+
+    mutating func touchRegion(_ index: Int) {
+        guard changes.isTracking else { return }
+        changes.regions.append(index)
+    }
 
     // MARK: Handing over
 
@@ -99,16 +103,14 @@ extension Device {
         try history.drainChanges { tag, age throws(Sink.Failure) in
             if let age { try sink.put(HistoryRow(age: age, tag: tag)) } else { try sink.delete(history: tag) }
         }
-        if changes.regions {
-            for index in regions.indices {
-                try sink.put(
-                    RegionRow(
-                        index: index, blockSize: regions[index].blockSize, sanitizeOnRelease: regions[index].sanitizeOnRelease))
-            }
+        // Only what the FM has set: regions that it never touched follow the configuration.
+        for index in changes.regions {
+            try sink.put(
+                RegionRow(index: index, blockSize: regions[index].blockSize, sanitizeOnRelease: regions[index].sanitizeOnRelease))
         }
+        changes.regions.removeAll(keepingCapacity: true)
         // Generations and numbers change with almost everything.
         try sink.put(deviceRow)
-        changes.regions = false
     }
 
     private mutating func drainTables<Sink: ChangeSink & ~Copyable>(into sink: inout Sink) throws(Sink.Failure) {

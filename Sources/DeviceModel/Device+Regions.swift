@@ -17,7 +17,7 @@ extension Device {
         guard regions[index].blockSize != blockSize || regions[index].sanitizeOnRelease != sanitizeOnRelease else { return false }
         regions[index].blockSize = blockSize
         regions[index].sanitizeOnRelease = sanitizeOnRelease
-        touchRegion()
+        touchRegion(index)
         for host in hosts.indices {
             touchHost(host)
             // A host that does not read its log holds nobody else up; it learns from the overflow.

@@ -141,7 +141,7 @@ extension Device {
         parts.append(.init(start: piece.start, length: piece.length, slot: -1))
         if piece.end < member.end { parts.append(.init(start: piece.end, length: member.end - piece.end, slot: member.slot)) }
         hosts[host].offers[offer].members.replaceSubrange(position...position, with: parts)
-        hosts[host].noteOfferChanged(extents[Int(piece.slot)].offer)
+        touchOffer(extents[Int(piece.slot)].offer, of: host)
     }
 
     /// After a cut, the member at the part's addresses belongs to the part's new slot.

@@ -16,7 +16,7 @@ struct DurabilityTests {
             try rig.expectUnchanged {
                 let reply = rig.send(link, sample.opcode, sample.payload)
                 let row = try #require(CommandTable.find(sample.opcode))
-                if row.mayChange {
+                if row.reach == .changes {
                     #expect(Refusal(reply.code, reply.reason) == refusal)
                 } else {
                     #expect(!sample.changes)

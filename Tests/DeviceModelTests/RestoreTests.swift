@@ -36,6 +36,34 @@ import Testing
         #expect(restored.accepted(0) == [extent(0, 0, 1), extent(0, 3, 1), extent(0, 7, 1)])
     }
 
+    /// What the FM has set lasts; what it has not follows the configuration.
+    @Test func settingsOfRegions() throws {
+        var device = try makeTrackedDevice()
+        #expect(try device.setRegion(1, blockSize: 4 * block, sanitizeOnRelease: true))
+        try device.forgetEvents()
+        let larger = try DeviceConfiguration(
+            kind: .static, capacity: device.configuration.capacity, hosts: 3, regions: 3, sharableRegions: [2],
+            blockSize: 2 * block, limits: device.configuration.limits)
+        let restored = try restarted(&device, larger)
+        #expect(restored.regions.map(\.blockSize) == [2 * block, 4 * block, 2 * block])
+        #expect(restored.regions.map(\.sanitizeOnRelease) == [false, true, false])
+    }
+
+    /// A device whose changes nobody takes keeps no list of them.
+    @Test func volatileDeviceNotesNothing() throws {
+        var device = try makeDevice()
+        for _ in 0..<3 {
+            try device.give(0, extent(0, 0, 2))
+            try device.add(host: 0, extents: [extent(1, 0, 2, tag: 1)])
+            try device.requestRelease(host: 0, extents: [extent(0, 0, 2), extent(1, 0, 1)], options: .forced)
+            try device.answerOffer(host: 0, accepted: [])
+            _ = try device.setRegion(0, blockSize: block, sanitizeOnRelease: !device.regions[0].sanitizeOnRelease)
+            try device.forgetEvents()
+        }
+        #expect(!device.hasTableChanges)
+        #expect(device.changes.regions.isEmpty && device.hosts.allSatisfy(\.changedOffers.isEmpty))
+    }
+
     /// Which part of a tag the device asks for does not hang on the order in which its extents came.
     @Test func theSamePartOfATagIsPicked() throws {
         var device = try makeTrackedDevice()

@@ -201,8 +201,6 @@ extension ReferenceModel {
         let live = offer.units.filter { blocks[host][$0]?.offer == offer.number && blocks[host][$0]?.isAccepted == false }
         let taken = units.intersection(live)
         guard takesWholes(taken, host: host) else { return .invalidExtentList }
-        let isShared = live.contains { regions[$0 / unitsPerRegion].isSharable }
-        if isShared, !taken.isEmpty, taken != live { return .invalidExtentList }
 
         var copy = self
         copy.free(live.subtracting(taken), of: host, sanitize: false)
