@@ -68,16 +68,9 @@ extension Device {
     public mutating func noteZeroed(backend id: UInt32, succeeded: Bool) {
         for slot in backendList where backends[Int(slot)]?.id == id {
             backends[Int(slot)]?.needsZero = false
-            backends[Int(slot)]?.isQuarantined = !succeeded
+            if !succeeded { backends[Int(slot)]?.isQuarantined = true }
             touchBackend(slot)
             backendGeneration &+= 1
-        }
-    }
-
-    /// What had to be zeroed when the device was restored was.
-    public mutating func noteAllZeroed() {
-        for slot in backendList {
-            if let backend = backends[Int(slot)], backend.needsZero { noteZeroed(backend: backend.id, succeeded: true) }
         }
     }
 

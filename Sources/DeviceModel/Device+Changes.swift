@@ -3,7 +3,7 @@ import CXLWire
 /// Places in the device's tables that have changed since the last commit. Nothing is noted until somebody wants to know.
 struct ChangeLists: Sendable {
     var isTracking = false
-    var device = false
+    var regions = false
     var extents: [Int32] = []
     var objects: [Int32] = []
     var tags: [Int32] = []
@@ -73,7 +73,7 @@ extension Device {
         changes.hosts.append(host)
     }
 
-    mutating func touchDevice() { changes.device = true }
+    mutating func touchRegion() { changes.regions = true }
 
     // MARK: Handing over
 
@@ -99,7 +99,7 @@ extension Device {
         try history.drainChanges { tag, age throws(Sink.Failure) in
             if let age { try sink.put(HistoryRow(age: age, tag: tag)) } else { try sink.delete(history: tag) }
         }
-        if changes.device {
+        if changes.regions {
             for index in regions.indices {
                 try sink.put(
                     RegionRow(
@@ -108,7 +108,7 @@ extension Device {
         }
         // Generations and numbers change with almost everything.
         try sink.put(deviceRow)
-        changes.device = false
+        changes.regions = false
     }
 
     private mutating func drainTables<Sink: ChangeSink & ~Copyable>(into sink: inout Sink) throws(Sink.Failure) {

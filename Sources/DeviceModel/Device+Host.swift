@@ -17,6 +17,7 @@ extension Device {
         try coverOffer(members, by: ranges)
         pieces.removeAll { $0.slot < 0 }
         try checkWholes(host: host, code: .invalidExtentList)
+        try checkSharedOffer(members)
         guard pieces.count - members.count(where: { $0.slot >= 0 }) <= availableExtents else {
             throw Refusal(.resourcesExhausted, .extentLimit)
         }
@@ -42,6 +43,20 @@ extension Device {
         touchHost(host)
         if !slots.isEmpty { hosts[host].generation &+= 1 }
         postAnswer(of: host, members: members, accepted: slots)
+    }
+
+    /// An offer with shared capacity is accepted whole or not at all.
+    private func checkSharedOffer(_ members: [Offer.Member]) throws(Refusal) {
+        var live = 0
+        var isShared = false
+        for member in members where member.slot >= 0 {
+            live += 1
+            if regions[Int(extents[Int(member.slot)].region)].isSharable { isShared = true }
+        }
+        guard isShared, !pieces.isEmpty else { return }
+        guard pieces.count == live, pieces.allSatisfy({ coversWholeExtent($0) }) else {
+            throw Refusal(.invalidExtentList, .wholeTagOnly)
+        }
     }
 
     private mutating func postAnswer(of host: Int, members: [Offer.Member], accepted slots: [Int32]) {

@@ -19,11 +19,27 @@ extension Device {
         try restoreEvents(state.events)
         history = try TagHistory(capacity: configuration.limits.tags, rows: state.history)
         try checkRestored()
+        // Entering extents counted as changes of their tags.
+        tagGeneration = state.device?.tagGeneration ?? 0
         fmLog.noteSaved()
         for host in hosts.indices {
             hosts[host].log.noteSaved()
             hosts[host].savedOffersEnd = hosts[host].nextOffer
             hosts[host].savedFirstOffer = hosts[host].nextOffer &- UInt32(hosts[host].openOffers)
+        }
+        // Zeroing that was due is due again.
+        for slot in backendList {
+            if let backend = backends[Int(slot)], backend.needsZero {
+                effects.append(.zero(.backend(backend.id), offset: 0, length: backend.size))
+            }
+        }
+    }
+
+    /// Takes the place of `other`, which was undone: notifications go on from there.
+    public mutating func replace(_ other: Device) {
+        fmLog.continueActivations(of: other.fmLog)
+        for host in hosts.indices where host < other.hosts.count {
+            hosts[host].log.continueActivations(of: other.hosts[host].log)
         }
     }
 
@@ -35,7 +51,6 @@ extension Device {
     }
 
     private mutating func restore(_ row: DeviceRow) throws(StateError) {
-        tagGeneration = row.tagGeneration
         backendGeneration = row.backendGeneration
         nextBackendID = row.nextBackend
         nextPoolID = row.nextPool

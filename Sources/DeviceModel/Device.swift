@@ -145,7 +145,6 @@ public struct Device: Sendable {
     /// Sets the device time (0301h).
     public mutating func setTimestamp(_ value: UInt64) {
         clockOffset = value &- now
-        touchDevice()
     }
 
     // MARK: Event logs
@@ -161,10 +160,7 @@ public struct Device: Sendable {
 
     /// Clears the oldest records of a host's log, or for nil of the FM's; see ``EventLog/clear(_:)``.
     public mutating func clearEvents(of host: Int?, handles: [UInt16]) throws(Refusal) {
-        guard let host else {
-            try fmLog.clear(handles)
-            return touchDevice()
-        }
+        guard let host else { return try fmLog.clear(handles) }
         try checkHost(host)
         try hosts[host].log.clear(handles)
         touchHost(host)
@@ -172,10 +168,7 @@ public struct Device: Sendable {
 
     /// Clears all records of a host's log, or for nil of the FM's; see ``EventLog/clearAll()``.
     public mutating func clearAllEvents(of host: Int?) throws(Refusal) {
-        guard let host else {
-            try fmLog.clearAll()
-            return touchDevice()
-        }
+        guard let host else { return try fmLog.clearAll() }
         try checkHost(host)
         try hosts[host].log.clearAll()
         touchHost(host)
@@ -192,11 +185,15 @@ public struct Device: Sendable {
     /// Posts a chain of `count` records to the FM's log, all of them or, with the overflow noted, none.
     mutating func postToFM(_ kind: DeviceEvent.Kind, host: Int, count: Int, _ extent: (Int) -> Extent) {
         guard count > 0 else { return }
-        touchDevice()
         guard fmLog.room >= count else { return fmLog.lose(count, at: timestamp) }
         for index in 0..<count {
             fmLog.append(event(kind, host: host, extent: extent(index), more: index + 1 < count))
         }
+    }
+
+    /// A backend was deleted, and its memory is not closed yet.
+    public var removesBackend: Bool {
+        effects.contains { if case .remove = $0 { true } else { false } }
     }
 
     /// Memory objects that have bytes: all backends, and pool allocations whose descriptor was handed out.

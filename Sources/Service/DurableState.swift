@@ -31,10 +31,8 @@ public final class DurableState: Durability {
     /// - Parameter inherited: descriptors of memory from the service manager's store.
     /// - Throws: `StoreError`, or `StateError` if the state does not fit the configuration.
     public func load(inherited: [Systemd.InheritedDescriptor]) throws -> Device {
-        var device = try restoredDevice()
+        let device = try restoredDevice()
         for warning in try memory.restore(device, inherited: inherited) { log.write(.warning, warning) }
-        device.trackChanges()
-        device.noteAllZeroed()
         return device
     }
 
@@ -80,10 +78,15 @@ public final class DurableState: Durability {
         do {
             let device = try restoredDevice()
             memory.keep(only: device.memoryObjects)
-            processor.withDevice { $0 = device }
+            processor.withDevice { undone in
+                var restored = device
+                restored.replace(undone)
+                undone = restored
+            }
             processor.unusable = nil
         } catch {
-            // What is in memory is ahead of what is durable, so nothing of it may be told.
+            // What is in memory is ahead of what is durable, so nothing of it may be told, or be done to memory.
+            processor.withDevice { _ = $0.takeEffects() }
             processor.unusable = Refusal(.internalError, .stateUnreadable)
             log.write(.critical, "the state cannot be read either; commands are refused until it can: \(error)")
         }

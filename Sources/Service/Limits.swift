@@ -2,10 +2,14 @@
 enum Limit {
     /// Links at the same time, over all listeners.
     static let links = 1024
+    /// Descriptors that memory leaves for links, their answers, listeners and the state, where the process may have more.
+    static let descriptorsForLinks = 2 * links
     /// Links of one listener, unless `--max-links` says otherwise.
     static let linksPerListener = 64
     /// Bytes that a stream link keeps of what it read and has not decoded.
     static let receiveBuffer = 8 * 1024
+    /// Silence (ns) after which an unfinished frame is given up when more bytes come.
+    static let frameGap: UInt64 = 100_000_000
     /// Bytes of answers that wait for one peer to read them.
     static let sendBuffer = 64 * 1024
     /// Descriptors that wait in one link's send queue; each is open in this process until it left.

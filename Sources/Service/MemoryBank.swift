@@ -19,13 +19,21 @@ public final class MemoryBank: BackendMemory {
     /// Files that were made since the last commit: they go if it fails.
     private var newFiles: [MemoryObject: String] = [:]
     private let stateDirectory: String?
+    /// Objects that may be open at the same time; the rest of the process's descriptors is for links.
+    private let maximumObjects: Int
 
-    /// - Parameter stateDirectory: where relative paths begin; without it they are refused.
-    public init(stateDirectory: String?) { self.stateDirectory = stateDirectory }
+    /// - Parameters:
+    ///   - stateDirectory: where relative paths begin; without it they are refused.
+    ///   - descriptors: how many descriptors the process may have.
+    public init(stateDirectory: String?, descriptors: Int = .max) {
+        self.stateDirectory = stateDirectory
+        maximumObjects = max(descriptors / 4, descriptors - Limit.descriptorsForLinks)
+    }
 
     public func create(_ backend: BackendRequest) throws(Refusal) {
         let object = MemoryObject.backend(backend.id)
         guard objects[object] == nil else { throw Refusal(.internalError, .memoryFailed) }
+        try checkRoom()
         switch backend.kind {
         case .anonymous: try makeAnonymous(object, size: backend.size, hugePages: backend.hugePages)
         case .file:
@@ -44,7 +52,12 @@ public final class MemoryBank: BackendMemory {
             _ = try holder(object)
             return
         }
+        try checkRoom()
         try makeAnonymous(object, size: size, hugePages: false)
+    }
+
+    private func checkRoom() throws(Refusal) {
+        guard objects.count < maximumObjects else { throw Refusal(.resourcesExhausted, .tooManyDescriptors) }
     }
 
     public func zero(_ object: MemoryObject, offset: UInt64, length: UInt64) throws(Refusal) {
@@ -55,7 +68,12 @@ public final class MemoryBank: BackendMemory {
             return try Self.attempt { () throws(MemoryError) in try holder.file.zero(offset: offset, length: length) }
         }
         // All of it: fresh memory also parts former holders from those who come.
-        try Self.attempt { () throws(MemoryError) in try holder.file.renew(Self.name(object)) }
+        do throws(MemoryError) {
+            try holder.file.renew(Self.name(object))
+        } catch {
+            // Without descriptors or memory for a new object, the old one is emptied at least.
+            return try Self.attempt { () throws(MemoryError) in try holder.file.zero(offset: offset, length: length) }
+        }
         Systemd.forget(name: Self.name(object))
         Systemd.store(holder.file.descriptor.number, name: Self.name(object))
     }
@@ -121,23 +139,11 @@ public final class MemoryBank: BackendMemory {
                 }
             }
         }
-        try zeroPending(backends.values.filter(\.needsZero))
         for (name, number) in stored {
             _ = Descriptor(owning: number)
             Systemd.forget(name: name)
         }
         return warnings
-    }
-
-    /// Zeroes what was released for sanitizing just before the service ended.
-    private func zeroPending(_ backends: [Backend]) throws(StateError) {
-        for backend in backends {
-            do throws(Refusal) {
-                try zero(.backend(backend.id), offset: 0, length: backend.size)
-            } catch {
-                throw StateError("backend \(backend.tag) was released for sanitizing, and cannot be zeroed: \(error.reason.text)")
-            }
-        }
     }
 
     private func reopen(_ backend: Backend) throws(StateError) {

@@ -18,7 +18,7 @@ func run(_ options: Options) -> Int32 {
     do {
         let configuration = try options.deviceConfiguration()
         let inherited = try Systemd.takeDescriptors()
-        let memory = MemoryBank(stateDirectory: options.stateDirectory)
+        let memory = MemoryBank(stateDirectory: options.stateDirectory, descriptors: Descriptors.raiseLimit())
         var durable: DurableState?
         var device = Device(configuration)
         if let directory = options.stateDirectory {
@@ -33,6 +33,7 @@ func run(_ options: Options) -> Int32 {
         var processor = CommandProcessor(
             device: device, memory: memory,
             identity: DeviceIdentity(serialNumber: UInt64(truncatingIfNeeded: EndpointUUID.make(eid: options.eid) >> 64)))
+        for failure in processor.runMemoryEffects() { log.write(.error, failure) }
         for difference in try processor.create(options.backends) { log.write(.warning, difference) }
         try durable?.commit(&processor, eids: [])
         let daemon = try Daemon(

@@ -45,8 +45,8 @@ def run(peer: Peer, opcode: int, payload: bytes = b"", kind: int | None = None) 
 class Device:
     """The peers of one device. Each connects when it is needed; `forget` closes them all."""
 
-    def __init__(self, directory: str = "/run/fmapid") -> None:
-        self.directory = directory
+    def __init__(self, directory: str = "/run/fmapid", eid: int = 9) -> None:
+        self.directory, self.eid = directory, eid
         self._peers: dict[str, Peer] = {}
 
     def __enter__(self) -> Device:
@@ -63,11 +63,11 @@ class Device:
     def peer(self, name: str) -> Peer:
         if name not in self._peers:
             connect = connect_serial if name == "fm" else connect_packet
-            self._peers[name] = Peer(connect(f"{self.directory}/{name}.sock"))
+            self._peers[name] = Peer(connect(f"{self.directory}/{name}.sock"), target=self.eid)
         return self._peers[name]
 
-    def create(self, tag: bytes, kind: int = ANONYMOUS, path: str = "") -> None:
-        request = struct.pack("<16sQBBH4x", tag, SIZE, kind, 0, len(path)) + path.encode()
+    def create(self, tag: bytes, kind: int = ANONYMOUS, path: str = "", huge_pages: bool = False) -> None:
+        request = struct.pack("<16sQBBH4x", tag, SIZE, kind, huge_pages, len(path)) + path.encode()
         run(self.peer("control"), CREATE_BACKEND, request)
 
     def backends(self) -> set[bytes]:

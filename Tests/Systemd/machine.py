@@ -60,16 +60,14 @@ class Machine:
     def __init__(self) -> None:
         _check()
         groups = _unified_groups()
-        for left in groups.glob(f"{NAME}.*"):
-            # A run that was killed could not tidy up.
-            if not Path(f"/proc/{left.suffix[1:]}").exists():
-                _remove_groups(left)
+        _remove_leftovers(groups)
         self._group = groups / f"{NAME}.{os.getpid()}"
         try:
             self._group.mkdir()
         except OSError as error:
             raise Unavailable(f"no control group can be made: {error}") from None
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
+        self.directory = Path(tempfile.gettempdir()) / f"{NAME}.{os.getpid()}"
+        self.directory.mkdir(mode=0o700)
         self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> Machine:
@@ -131,6 +129,16 @@ class Machine:
             failed = subprocess.run(self.command("systemctl", "--failed"), capture_output=True, text=True)
             raise RuntimeError(f"the machine is {state.stdout.strip()}\n{failed.stdout}\n{self.console()}")
         return pid
+
+
+def _remove_leftovers(groups: Path) -> None:
+    """What a run that was killed could not remove: its process is gone."""
+    for left in (*groups.glob(f"{NAME}.*"), *Path(tempfile.gettempdir()).glob(f"{NAME}.*")):
+        if not Path(f"/proc/{left.suffix[1:]}").exists():
+            if left.parent == groups:
+                _remove_groups(left)
+            else:
+                shutil.rmtree(left)
 
 
 def _remove_groups(group: Path) -> None:

@@ -13,6 +13,7 @@ PATIENCE = 10.0
 """Seconds to wait for what takes milliseconds on an idle machine."""
 SETTINGS = Path("/run/systemd/system")
 STATE = Path("/var/lib/fmapid")
+CONFIGURATION = Path("/etc/fmapid/fmapid.conf")
 SERVICE = "fmapid.service"
 SOCKETS = {
     "fm": "fmapid-fm.socket",

@@ -24,6 +24,7 @@ struct LinkTable: ~Copyable {
     /// EIDs that links were given in this turn, with those that they had.
     private var assignments: [(handle: Handle, before: EndpointID, listenerBefore: EndpointID)] = []
     private var commitFailures = RateLimit()
+    private var isEnding = false
     private let uuid: UInt128
     private let maximumLinks: Int
     private let log: Log
@@ -62,6 +63,7 @@ struct LinkTable: ~Copyable {
 
     /// No link reads more than what its peer has sent by now.
     mutating func endInput() {
+        isEnding = true
         for slot in 0..<links.capacity {
             if let handle = links.handle(at: slot) { links[handle].endInput() }
         }
@@ -107,7 +109,7 @@ struct LinkTable: ~Copyable {
     mutating func turn(milliseconds: Int32 = 0) {
         execute(epoll.wait(milliseconds: milliseconds))
         if engine.changed { commit() }
-        if engine.processor.hasMemoryEffects { runMemoryEffects() }
+        if engine.processor.hasMemoryEffects, engine.processor.changesRefused == nil { runMemoryEffects() }
         notify()
         reply()
         report()
@@ -166,6 +168,8 @@ struct LinkTable: ~Copyable {
             try durability.commit(&engine.processor, eids: [])
         } catch {
             log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)")
+            // Back to what the first commit left: the zeroing is due again, and the backend is given to nobody before it is noted.
+            durability.restore(&engine.processor)
         }
     }
 
@@ -189,7 +193,7 @@ struct LinkTable: ~Copyable {
         let listener = links[handle].listener
         origins[listener].links -= 1
         let origin = origins[listener]
-        if case .terminal = origin.channel {
+        if case .terminal = origin.channel, !isEnding {
             log.write(.error, "\(origin.name): \(links[handle].summary); a restart of fmapid opens it again")
         } else if log.verbose {
             log.write(.debug, "\(origin.name): \(links[handle].summary)")
