@@ -34,7 +34,8 @@ let package = Package(
                 "CLinux", "CSystemd", "CToml", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store",
             ],
             swiftSettings: strict),
-        .executableTarget(name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
+        .executableTarget(
+            name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
         .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",
