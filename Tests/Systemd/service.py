@@ -84,6 +84,11 @@ class ServiceTest(unittest.TestCase):
         for state in STATE.parent.glob(f"{STATE.name}*"):
             shutil.rmtree(state)
 
+    def write_configuration(self, text: str) -> None:
+        """The device's configuration for the time of this test."""
+        self.addCleanup(CONFIGURATION.write_text, CONFIGURATION.read_text())
+        CONFIGURATION.write_text(text)
+
     def configure(self, unit: str, text: str) -> None:
         """A drop-in for the time of this test."""
         directory = SETTINGS / f"{unit}.d"

@@ -69,8 +69,7 @@ class CrashTest(ServiceTest):
 
     def test_a_wrong_configuration_does_not_cost_the_memory(self):
         right = CONFIGURATION.read_text()
-        self.addCleanup(CONFIGURATION.write_text, right)
-        CONFIGURATION.write_text("capacity = 'much'\n")
+        self.write_configuration("capacity = 'much'\n")
         systemctl("restart", SERVICE, check=False)
         # A peer that waits meanwhile is served in the end.
         with Peer(connect_packet("/run/fmapid/control.sock")) as early:

@@ -24,7 +24,7 @@ from device import (
     run,
 )
 from fmapid_peer import FM_API, SUCCESS, UNSUPPORTED, UNSUPPORTED_ON_CCI, Peer, connect_packet, connect_serial
-from service import SERVICE, SOCKETS, TCP_SOCKET, ServiceTest, journal, main_pid, show, systemctl
+from service import CONFIGURATION, SERVICE, SOCKETS, TCP_SOCKET, ServiceTest, journal, main_pid, show, systemctl
 
 DIRECTORY = Path("/run/fmapid")
 DROP_INS = Path("/mnt/fmapid/systemd/drop-ins")
@@ -191,6 +191,16 @@ class SandboxTest(ServiceTest):
             systemctl("restart", SERVICE)
             device.create(new_tag(), FILE, f"{directory}/backend")
         self.assertEqual((directory / "backend").stat().st_size, SIZE)
+
+    def test_a_listener_of_its_own_on_tcp_needs_a_drop_in(self):
+        listener = '[[listener]]\nname = "far"\nrole = "fm"\nbinding = "serial"\naddress = "tcp:127.0.0.1:2600"\n'
+        self.write_configuration(CONFIGURATION.read_text() + listener)
+        systemctl("restart", SERVICE, check=False)
+        self.assertNotEqual(show("ActiveState"), "active")
+        self.configure(SERVICE, (DROP_INS / "tcp-listener.conf").read_text())
+        systemctl("restart", SERVICE)
+        with Peer(connect_tcp(2600)) as peer:
+            run(peer, IDENTIFY)
 
 
 if __name__ == "__main__":
