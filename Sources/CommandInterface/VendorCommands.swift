@@ -11,7 +11,10 @@ extension CommandProcessor {
         guard let wireKind = header.kind, let kind = BackendRequest.Kind(rawValue: wireKind.rawValue) else {
             throw Refusal(.invalidInput, .reservedBits)
         }
+        outcome.subject.tag = header.tag
+        outcome.subject.bytes = header.size
         guard let path = request.entries.text else { throw Refusal(.invalidInput, .badPath) }
+        outcome.subject.path = path
         let id = try createBackend(
             tag: header.tag, size: header.size, kind: kind, hugePages: header.usesHugePages, path: path)
         outcome.changed = true
@@ -40,6 +43,8 @@ extension CommandProcessor {
             guard !hugePages else { throw Refusal(.invalidInput, .reservedBits) }
         }
         try device.checkNewBackend(tag: tag, size: size)
+        // A file whose backend was deleted a moment ago is free once that is durable.
+        if kind == .file, device.removesBackend { throw Refusal(.retryRequired, .fileNotAccessible) }
         let id = device.nextBackend
         try memory.create(BackendRequest(id: id, tag: tag, size: size, kind: kind, hugePages: hugePages, path: path))
         device.addBackend(Backend(id: id, tag: tag, size: size, kind: kind.rawValue, hugePages: hugePages, path: path))
@@ -47,7 +52,8 @@ extension CommandProcessor {
     }
 
     mutating func deleteTaggedBackend(_ payload: RawSpan, _ outcome: inout Outcome) throws(Refusal) {
-        try device.removeBackend(tag: parse(payload))
+        outcome.subject.tag = try parse(payload)
+        try device.removeBackend(tag: outcome.subject.tag)
         outcome.changed = true
     }
 

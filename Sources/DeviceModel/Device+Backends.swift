@@ -68,7 +68,7 @@ extension Device {
     public mutating func noteZeroed(backend id: UInt32, succeeded: Bool) {
         for slot in backendList where backends[Int(slot)]?.id == id {
             backends[Int(slot)]?.needsZero = false
-            backends[Int(slot)]?.isQuarantined = !succeeded
+            if !succeeded { backends[Int(slot)]?.isQuarantined = true }
             touchBackend(slot)
             backendGeneration &+= 1
         }

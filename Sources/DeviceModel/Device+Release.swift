@@ -37,19 +37,27 @@ extension Device {
         try release(host: host, options: options)
     }
 
-    /// Fills `pieces` with `length` bytes of a tag's extents: whole as far as that goes, and the last one cut at its upper end.
+    /// Fills `pieces` with the highest `length` bytes of a tag's extents.
+    ///
+    /// By address, because that is the same before and after a restart.
     private mutating func pickByTag(_ holding: Holding, length: UInt64) {
         pieces.removeAll(keepingCapacity: true)
-        var left = length
         var slot = holding.first
-        while slot >= 0, left > 0 {
+        while slot >= 0 {
             let record = extents[Int(slot)]
-            let taken = min(left, record.length)
-            pieces.append(Piece(slot: slot, start: record.end - taken, length: taken))
-            left -= taken
+            pieces.append(Piece(slot: slot, start: record.start, length: record.length))
             slot = record.next
         }
         pieces.sort { $0.start < $1.start }
+        var surplus = holding.acceptedBytes + holding.offeredBytes - length
+        var unused = 0
+        while surplus >= pieces[unused].length {
+            surplus -= pieces[unused].length
+            unused += 1
+        }
+        pieces.removeFirst(unused)
+        pieces[0].start += surplus
+        pieces[0].length -= surplus
     }
 
     /// 5605h with policy 1 (prescriptive): the ranges that the list names. A tag in the list must be the extent's.

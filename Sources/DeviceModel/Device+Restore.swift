@@ -19,6 +19,8 @@ extension Device {
         try restoreEvents(state.events)
         history = try TagHistory(capacity: configuration.limits.tags, rows: state.history)
         try checkRestored()
+        // Entering extents counted as changes of their tags.
+        tagGeneration = state.device?.tagGeneration ?? 0
         fmLog.noteSaved()
         for host in hosts.indices {
             hosts[host].log.noteSaved()
@@ -36,7 +38,9 @@ extension Device {
     /// Takes the place of `other`, which was undone: notifications go on from there.
     public mutating func replace(_ other: Device) {
         fmLog.continueActivations(of: other.fmLog)
-        for host in hosts.indices where host < other.hosts.count { hosts[host].log.continueActivations(of: other.hosts[host].log) }
+        for host in hosts.indices where host < other.hosts.count {
+            hosts[host].log.continueActivations(of: other.hosts[host].log)
+        }
     }
 
     /// No table has more places than this, so that a slot from a broken file cannot make one grow without bound.
@@ -47,7 +51,6 @@ extension Device {
     }
 
     private mutating func restore(_ row: DeviceRow) throws(StateError) {
-        tagGeneration = row.tagGeneration
         backendGeneration = row.backendGeneration
         nextBackendID = row.nextBackend
         nextPoolID = row.nextPool

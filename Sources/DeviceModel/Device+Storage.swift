@@ -125,6 +125,8 @@ extension Device {
             part.state = state
             part.isReleasing = false
             part.sanitize = false
+            // Noted for the next commit as a change of its own.
+            part.isDirty = false
             added(addExtent(part))
             position = range.start + range.length
         }

@@ -191,6 +191,11 @@ public struct Device: Sendable {
         }
     }
 
+    /// A backend was deleted, and its memory is not closed yet.
+    public var removesBackend: Bool {
+        effects.contains { if case .remove = $0 { true } else { false } }
+    }
+
     /// Memory objects that have bytes: all backends, and pool allocations whose descriptor was handed out.
     public var memoryObjects: [MemoryObject] {
         var found: [MemoryObject] = []

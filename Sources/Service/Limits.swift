@@ -8,6 +8,8 @@ enum Limit {
     static let linksPerListener = 64
     /// Bytes that a stream link keeps of what it read and has not decoded.
     static let receiveBuffer = 8 * 1024
+    /// Silence (ns) after which an unfinished frame is given up when more bytes come.
+    static let frameGap: UInt64 = 100_000_000
     /// Bytes of answers that wait for one peer to read them.
     static let sendBuffer = 64 * 1024
     /// Descriptors that wait in one link's send queue; each is open in this process until it left.

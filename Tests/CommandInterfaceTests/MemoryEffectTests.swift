@@ -36,6 +36,8 @@ struct MemoryEffectTests {
         #expect(rig.memory.takeCalls().isEmpty, "commands leave the memory alone until their effects run")
         #expect(rig.processor.runMemoryEffects().isEmpty)
         let calls = rig.memory.takeCalls()
+        let isDone = !rig.processor.hasMemoryEffects
+        #expect(isDone)
         #expect(rig.processor.runMemoryEffects().isEmpty)
         #expect(rig.memory.takeCalls().isEmpty, "effects run once")
         return calls
@@ -59,6 +61,9 @@ struct MemoryEffectTests {
         give(rig, .none, mib(64))
         let grant = try #require(descriptor(rig, mib(63)).outcome.descriptor)
         #expect(grant == DescriptorGrant(object: .pool(id: 1, size: mib(64)), offset: 0, length: mib(64)))
+        #expect(rig.memory.takeCalls() == [.prepare(grant.object)])
+        let again = descriptor(rig, 0)
+        #expect(again.outcome.descriptor == grant && !again.outcome.changed, "only the first changes what must be kept")
         #expect(rig.memory.takeCalls() == [.prepare(grant.object)])
 
         #expect(rig.release([DPARange(mib(8), mib(4)), DPARange(mib(32), mib(2))]).isSuccess)

@@ -102,7 +102,8 @@ extension Options {
           control, control-*.
 
         Service:
-          --state-dir DIR        directory of relative backend files (default $STATE_DIRECTORY)
+          --state-dir DIR        where the state is kept, and relative backend files (default $STATE_DIRECTORY; without one
+                                 the device forgets everything when it ends)
           --verbose              log every command and link
           --help, --version
 
