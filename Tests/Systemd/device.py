@@ -1,4 +1,7 @@
-"""What the peers of one device say to it, as far as the tests need it. Layouts are those of CXL r3.1 and protocol/README.md."""
+"""What the peers of one device say to it, as far as the tests need it.
+
+Layouts are those of CXL r3.1 and protocol/README.md.
+"""
 
 from __future__ import annotations
 

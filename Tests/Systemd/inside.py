@@ -5,6 +5,9 @@ import sys
 import unittest
 from pathlib import Path
 
+SETTLE = (
+    "systemd-sysusers", "systemd-tmpfiles --create", "journalctl --update-catalog", "systemctl daemon-reload",
+)  # fmt: skip
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "Interop")]
 
@@ -12,7 +15,8 @@ from run import Result  # noqa: E402  (of Interop: the program beside this file 
 
 
 def main() -> int:
-    for command in ("systemd-sysusers", "systemd-tmpfiles --create", "journalctl --update-catalog", "systemctl daemon-reload"):
+    # As systemd/install says.
+    for command in SETTLE:
         subprocess.run(command.split(), check=True, capture_output=True)
     result = Result()
     for name in sys.argv[1:] or ["test_*"]:

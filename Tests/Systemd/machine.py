@@ -1,7 +1,7 @@
 """A machine of its own whose process 1 is systemd, made of namespaces over this machine's files.
 
-Nothing of it is mounted in this machine, and its processes end with its process 1. What then is left, an empty control group
-and an empty directory, is removed here.
+Nothing of it is mounted in this machine, and its processes end with its process 1. What then is left, a control group
+and a directory, is removed here.
 """
 
 from __future__ import annotations

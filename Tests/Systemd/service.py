@@ -71,15 +71,11 @@ class ServiceTest(unittest.TestCase):
     """A service with no state behind open sockets, not yet running."""
 
     sockets = list(SOCKETS.values())
-    settings = ""
-    """Lines for the [Service] section."""
 
     def setUp(self) -> None:
         # What the journal calls "since" has microseconds, and this test's first entry must be later.
         self.since = time.time()
         self.addCleanup(self._clear)
-        if self.settings:
-            self.configure(SERVICE, f"[Service]\n{self.settings}\n")
         systemctl("start", *self.sockets)
 
     def _clear(self) -> None:
@@ -87,6 +83,11 @@ class ServiceTest(unittest.TestCase):
         systemctl("reset-failed")
         for state in STATE.parent.glob(f"{STATE.name}*"):
             shutil.rmtree(state)
+
+    def write_configuration(self, text: str) -> None:
+        """The device's configuration for the time of this test."""
+        self.addCleanup(CONFIGURATION.write_text, CONFIGURATION.read_text())
+        CONFIGURATION.write_text(text)
 
     def configure(self, unit: str, text: str) -> None:
         """A drop-in for the time of this test."""

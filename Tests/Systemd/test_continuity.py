@@ -12,12 +12,22 @@ from pathlib import Path
 
 from device import CREATE_BACKEND, DELETE_BACKEND, FILE, IDENTIFY, SIZE, Device, Refused, new_tag
 from fmapid_peer import SUCCESS, Peer, connect_packet, connect_serial
-from service import CONFIGURATION, PATIENCE, SERVICE, STATE, ServiceTest, journal, main_pid, show, systemctl, wait_until
+from service import (
+    CONFIGURATION,
+    PATIENCE,
+    SERVICE,
+    SOCKETS,
+    STATE,
+    ServiceTest,
+    journal,
+    main_pid,
+    show,
+    systemctl,
+    wait_until,
+)
 
 
 class CrashTest(ServiceTest):
-    settings = "WatchdogSec=1s"
-
     def setUp(self) -> None:
         super().setUp()
         self.device = self.enterContext(Device())
@@ -29,7 +39,7 @@ class CrashTest(ServiceTest):
         self.before = main_pid()
 
     def assert_continued(self) -> None:
-        """Another process has the same extent, on the same memory: stores through the old mapping are seen in the new."""
+        """Another process has the same extent on the same memory: the new mapping sees stores through the old one."""
         wait_until(lambda: main_pid() not in (0, self.before), "the next process")
         self.device.forget()
         self.assertEqual(self.device.extents(0), [(self.start, SIZE, self.tag)])
@@ -49,6 +59,9 @@ class CrashTest(ServiceTest):
         self.assertEqual(show("NRestarts"), "1")
 
     def test_watchdog(self):
+        self.configure(SERVICE, "[Service]\nWatchdogSec=1s\n")
+        systemctl("restart", SERVICE)
+        self.before = main_pid()
         os.kill(self.before, signal.SIGSTOP)
         self.assert_continued()
         entries = journal("UNIT=fmapid.service", "_PID=1", since=self.since)
@@ -56,8 +69,7 @@ class CrashTest(ServiceTest):
 
     def test_a_wrong_configuration_does_not_cost_the_memory(self):
         right = CONFIGURATION.read_text()
-        self.addCleanup(CONFIGURATION.write_text, right)
-        CONFIGURATION.write_text("capacity = 'much'\n")
+        self.write_configuration("capacity = 'much'\n")
         systemctl("restart", SERVICE, check=False)
         # A peer that waits meanwhile is served in the end.
         with Peer(connect_packet("/run/fmapid/control.sock")) as early:
@@ -75,6 +87,24 @@ class CrashTest(ServiceTest):
             os.kill(process, signal.SIGKILL)
             wait_until(lambda: main_pid() not in (0, process), "the next process")
         self.assert_continued()
+
+
+class NewHostTest(ServiceTest):
+    sockets = [SOCKETS["control"], SOCKETS["fm"], SOCKETS["host0"]]
+
+    def test_a_host_is_added_to_a_running_service(self):
+        """systemd hands sockets over at a start only: one command restarts the service with the new one."""
+        with Device() as device:
+            tag = new_tag()
+            device.create(tag)
+            start = device.give(0, tag)
+            with device.map(0, start) as memory:
+                memory[:5] = b"hello"
+            device.forget()
+            systemctl("restart", SERVICE, SOCKETS["host1"])
+            self.assertEqual(device.extents(1), [])
+            with device.map(0, start) as memory:
+                self.assertEqual(memory[:5], b"hello")
 
 
 class HugePageTest(ServiceTest):

@@ -3,6 +3,7 @@
 import grp
 import json
 import os
+import shutil
 import socket
 import struct
 import unittest
@@ -10,20 +11,23 @@ from pathlib import Path
 
 from device import (
     CREATE_BACKEND,
+    FILE,
     GET_DC_CONFIGURATION,
     GET_DCD_INFO,
     IDENTIFY,
     INITIATE_ADD,
     SIZE,
     Device,
+    Refused,
     connect_tcp,
     new_tag,
     run,
 )
 from fmapid_peer import FM_API, SUCCESS, UNSUPPORTED, UNSUPPORTED_ON_CCI, Peer, connect_packet, connect_serial
-from service import SERVICE, SOCKETS, TCP_SOCKET, ServiceTest, journal, main_pid, show, systemctl
+from service import CONFIGURATION, SERVICE, SOCKETS, TCP_SOCKET, ServiceTest, journal, main_pid, show, systemctl
 
 DIRECTORY = Path("/run/fmapid")
+DROP_INS = Path("/mnt/fmapid/systemd/drop-ins")
 STRANGER = 60001
 """A user that nothing else knows."""
 NOT_SERVED = (UNSUPPORTED, UNSUPPORTED_ON_CCI)
@@ -36,7 +40,7 @@ def group(name: str) -> int:
 
 
 def as_user(user: int, groups: list[int], action):
-    """What `action` returns, as JSON has it, when a process of that user calls it; the first group is the process's own."""
+    """What `action` returns, as JSON has it, in a process of that user; the first group is the process's own."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -58,12 +62,16 @@ class ActivationTest(ServiceTest):
     sockets = [*SOCKETS.values(), TCP_SOCKET]
 
     def test_the_first_connection_on_each_socket_starts_it(self):
+
+        def packets(name: str):
+            return lambda: connect_packet(f"{DIRECTORY}/{name}.sock")
+
         attempts = {
             "fm": (lambda: connect_serial(f"{DIRECTORY}/fm.sock"), GET_DCD_INFO, b"", FM_API),
             "fm-tcp": (lambda: connect_tcp(2509), GET_DCD_INFO, b"", FM_API),
-            "control": (lambda: connect_packet(f"{DIRECTORY}/control.sock"), CREATE_BACKEND, CREATE, None),
-            "host0": (lambda: connect_packet(f"{DIRECTORY}/host0.sock"), GET_DC_CONFIGURATION, HOST_CONFIGURATION, None),
-            "host1": (lambda: connect_packet(f"{DIRECTORY}/host1.sock"), GET_DC_CONFIGURATION, HOST_CONFIGURATION, None),
+            "control": (packets("control"), CREATE_BACKEND, CREATE, None),
+            "host0": (packets("host0"), GET_DC_CONFIGURATION, HOST_CONFIGURATION, None),
+            "host1": (packets("host1"), GET_DC_CONFIGURATION, HOST_CONFIGURATION, None),
         }
         for name, (connect, opcode, payload, kind) in attempts.items():
             with self.subTest(name):
@@ -75,7 +83,11 @@ class ActivationTest(ServiceTest):
 
     def test_roles_are_those_of_the_sockets(self):
         """Each role's own command works there and nowhere else."""
-        commands = {"fm": (INITIATE_ADD, FM_API), "host": (GET_DC_CONFIGURATION, None), "control": (CREATE_BACKEND, None)}
+        commands = {
+            "fm": (INITIATE_ADD, FM_API),
+            "host": (GET_DC_CONFIGURATION, None),
+            "control": (CREATE_BACKEND, None),
+        }
         sockets = {"fm": "fm", "host": "host1", "control": "control"}
         for socket_role, name in sockets.items():
             with Device() as device:
@@ -88,7 +100,8 @@ class ActivationTest(ServiceTest):
     def test_enabling_the_service_opens_no_port(self):
         systemctl("enable", SERVICE)
         try:
-            enabled = {unit for unit in (*SOCKETS.values(), TCP_SOCKET) if systemctl("is-enabled", unit, check=False) == "enabled"}
+            units = [*SOCKETS.values(), TCP_SOCKET]
+            enabled = {unit for unit in units if systemctl("is-enabled", unit, check=False) == "enabled"}
         finally:
             systemctl("disable", SERVICE, "fmapid-fm.socket", "fmapid-control.socket")
         self.assertEqual(enabled, {"fmapid-fm.socket", "fmapid-control.socket"})
@@ -141,7 +154,8 @@ class GroupTest(ServiceTest):
 
         self.assertEqual(as_user(STRANGER, [STRANGER + 1, group("fmapid-control")], create), SUCCESS)
         (entry,) = journal("FMAPID_OPCODE=C000h", since=self.since)
-        self.assertEqual((entry["FMAPID_PEER_UID"], entry["FMAPID_PEER_GID"]), (str(STRANGER), str(STRANGER + 1)))
+        self.assertEqual(entry["FMAPID_PEER_UID"], str(STRANGER))
+        self.assertEqual(entry["FMAPID_PEER_GID"], str(STRANGER + 1))
         self.assertIn(f"uid {STRANGER}", entry["MESSAGE"])
 
 
@@ -159,9 +173,34 @@ class SandboxTest(ServiceTest):
         mounts = (line.split()[4:6] for line in (process / "mountinfo").read_text().splitlines())
         writable = {place: options for place, options in mounts}
         writable = {place: options.split(",") for place, options in writable.items() if options.startswith("rw")}
-        self.assertEqual(set(writable) - {"/proc", "/dev/pts", "/dev/hugepages"}, {"/var/lib/fmapid", "/tmp", "/var/tmp"})
-        for place in ("/var/lib/fmapid", "/tmp", "/var/tmp"):
+        own = {"/var/lib/fmapid", "/tmp", "/var/tmp"}
+        self.assertEqual(set(writable) - {"/proc", "/dev/pts", "/dev/hugepages"}, own)
+        for place in own:
             self.assertIn("noexec", writable[place])
+
+    def test_files_elsewhere_need_a_drop_in(self):
+        directory = Path("/srv/fmapid")
+        directory.mkdir()
+        self.addCleanup(shutil.rmtree, directory)
+        shutil.chown(directory, "fmapid")
+        with Device() as device:
+            with self.assertRaises(Refused):
+                device.create(new_tag(), FILE, f"{directory}/backend")
+            device.forget()
+            self.configure(SERVICE, (DROP_INS / "backend-directory.conf").read_text())
+            systemctl("restart", SERVICE)
+            device.create(new_tag(), FILE, f"{directory}/backend")
+        self.assertEqual((directory / "backend").stat().st_size, SIZE)
+
+    def test_a_listener_of_its_own_on_tcp_needs_a_drop_in(self):
+        listener = '[[listener]]\nname = "far"\nrole = "fm"\nbinding = "serial"\naddress = "tcp:127.0.0.1:2600"\n'
+        self.write_configuration(CONFIGURATION.read_text() + listener)
+        systemctl("restart", SERVICE, check=False)
+        self.assertNotEqual(show("ActiveState"), "active")
+        self.configure(SERVICE, (DROP_INS / "tcp-listener.conf").read_text())
+        systemctl("restart", SERVICE)
+        with Peer(connect_tcp(2600)) as peer:
+            run(peer, IDENTIFY)
 
 
 if __name__ == "__main__":
