@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 /// Settings of every Swift target: spans may be stored and returned, and each unsafe expression is marked.
@@ -14,26 +14,32 @@ let package = Package(
         .executable(name: "fmapictl", targets: ["fmapictl"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
         .target(name: "CLinux"),
+        .target(name: "CToml"),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         .target(name: "CXLWire", swiftSettings: strict),
         .target(name: "MCTP", swiftSettings: strict),
         .target(name: "DeviceModel", dependencies: ["CXLWire"], swiftSettings: strict),
         .target(name: "CommandInterface", dependencies: ["CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(name: "Memory", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "Store", dependencies: ["CSQLite", "CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(
             name: "Service",
-            dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory"],
+            dependencies: [
+                "CLinux", "CSystemd", "CToml", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store",
+            ],
             swiftSettings: strict),
-        .executableTarget(name: "fmapid", dependencies: ["Service"], swiftSettings: strict),
+        .executableTarget(name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
+        .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",
             dependencies: [
-                "CLinux", "CXLWire", "MCTP",
+                "ControlClient", "CXLWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -43,7 +49,16 @@ let package = Package(
         .testTarget(name: "DeviceModelTests", dependencies: ["DeviceModel"], swiftSettings: strict),
         .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface"], swiftSettings: strict),
         .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
-        .testTarget(name: "ServiceTests", dependencies: ["Service"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "DeviceModel"], swiftSettings: strict),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FmapictlTests",
+            // The executables are run, not imported.
+            dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP", "fmapictl", "fmapid"],
+            swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

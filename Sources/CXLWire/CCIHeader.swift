@@ -9,7 +9,8 @@ public enum CCICategory: UInt8, Sendable {
 /// Bytes: 0 category (3:0), 1 tag, 2 reserved, 3-4 opcode, 5-7 payload length (20:0), background bit (23), 8-9 return code,
 /// 10-11 vendor specific extended status.
 ///
-/// Source: CXL r3.1 §7.6.3 "CCI Message Format"; QEMU `include/hw/cxl/cxl_device.h` CXLCCIMessage; libcxlmi `struct cxlmi_cci_msg`.
+/// Source: CXL r3.1 Figure 7-19 "CCI Message Format"; QEMU `hw/cxl/cxl-mailbox-utils.c` CXLCCIMessage; libcxlmi `api-types.h`
+/// `struct cxlmi_cci_msg`.
 public struct CCIHeader: FixedLayout, Hashable, Sendable, BitwiseCopyable {
     /// The largest payload length that the 21-bit field can say.
     public static let maximumPayloadLength = 0x1F_FFFF

@@ -57,7 +57,7 @@ public enum EventSeverity: UInt8, Sendable {
 /// 00 format UUID, 10 length u8, 11 flags u24, 14 handle u16, 16 related handle u16, 18 timestamp u64, 20 maintenance class u8,
 /// 21 maintenance subclass u8, 22 LD-ID u16, 24 head id u8, 25 reserved 11.
 ///
-/// Source: CXL r3.1 Table 8-42 and r3.2 (which adds LD-ID and head id); Linux `include/cxl/event.h`.
+/// Source: CXL r3.1 Table 8-43 and r3.2 (which adds LD-ID and head id); Linux `include/cxl/event.h`.
 public struct EventRecordHeader: FixedLayout, Hashable, Sendable {
     public var format: EventRecordFormat
     /// Valid bytes of the record, this header included.

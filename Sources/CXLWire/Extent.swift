@@ -50,7 +50,7 @@ public struct Extent: Hashable, Sendable, BitwiseCopyable {
 
 /// 24 bytes, little-endian: 00 start u64, 08 length u64, 10 reserved 8.
 ///
-/// Source: CXL r3.1 §8.2.9.9.9.3 "Updated Extent"; libcxlmi `struct cxlmi_cmd_memdev_add_dyn_cap_response_req`.
+/// Source: CXL r3.1 §8.2.9.9.9.3 "Updated Extent"; libcxlmi `struct cxlmi_cmd_memdev_add_dc_response`.
 extension DPARange: FixedLayout {
     @inlinable @inline(__always)
     public static var wireSize: Int { 24 }
@@ -71,7 +71,7 @@ extension DPARange: FixedLayout {
 
 /// 40 bytes, little-endian: 00 start u64, 08 length u64, 10 tag (textual order), 20 sequence u16, 22 reserved 6.
 ///
-/// Source: CXL r3.1 Table 8-51; QEMU `include/hw/cxl/cxl_events.h` CXLDCExtentRaw.
+/// Source: CXL r3.1 Table 8-51; QEMU `include/hw/cxl/cxl_device.h` CXLDCExtentRaw.
 extension Extent: FixedLayout {
     @inlinable @inline(__always)
     public static var wireSize: Int { 40 }

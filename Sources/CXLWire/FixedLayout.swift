@@ -2,7 +2,7 @@
 ///
 /// Conforming types are plain values. Those that a busy device reads or writes often mark both methods
 /// `@inlinable @inline(__always)`, so that only the fields in use are loaded and the bounds are checked once per block.
-public protocol FixedLayout {
+public protocol FixedLayout: Sendable {
     /// Size in bytes.
     static var wireSize: Int { get }
 

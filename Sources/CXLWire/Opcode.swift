@@ -17,50 +17,50 @@ public struct Opcode: RawRepresentable, Hashable, Comparable, Sendable, BitwiseC
     init(_ rawValue: UInt16) { self.rawValue = rawValue }
 
     // Set 00h, Information and Status
-    public static let identify = Opcode(0x0001)
-    public static let backgroundOperationStatus = Opcode(0x0002)
-    public static let getResponseMessageLimit = Opcode(0x0003)
-    public static let setResponseMessageLimit = Opcode(0x0004)
-    public static let requestAbortBackgroundOperation = Opcode(0x0005)
+    @inlinable public static var identify: Opcode { Opcode(0x0001) }
+    @inlinable public static var backgroundOperationStatus: Opcode { Opcode(0x0002) }
+    @inlinable public static var getResponseMessageLimit: Opcode { Opcode(0x0003) }
+    @inlinable public static var setResponseMessageLimit: Opcode { Opcode(0x0004) }
+    @inlinable public static var requestAbortBackgroundOperation: Opcode { Opcode(0x0005) }
     // Set 01h, Events
-    public static let getEventRecords = Opcode(0x0100)
-    public static let clearEventRecords = Opcode(0x0101)
-    public static let getEventInterruptPolicy = Opcode(0x0102)
-    public static let setEventInterruptPolicy = Opcode(0x0103)
-    public static let getMCTPEventInterruptPolicy = Opcode(0x0104)
-    public static let setMCTPEventInterruptPolicy = Opcode(0x0105)
-    public static let eventNotification = Opcode(0x0106)
+    @inlinable public static var getEventRecords: Opcode { Opcode(0x0100) }
+    @inlinable public static var clearEventRecords: Opcode { Opcode(0x0101) }
+    @inlinable public static var getEventInterruptPolicy: Opcode { Opcode(0x0102) }
+    @inlinable public static var setEventInterruptPolicy: Opcode { Opcode(0x0103) }
+    @inlinable public static var getMCTPEventInterruptPolicy: Opcode { Opcode(0x0104) }
+    @inlinable public static var setMCTPEventInterruptPolicy: Opcode { Opcode(0x0105) }
+    @inlinable public static var eventNotification: Opcode { Opcode(0x0106) }
     // Set 03h, Timestamp
-    public static let getTimestamp = Opcode(0x0300)
-    public static let setTimestamp = Opcode(0x0301)
+    @inlinable public static var getTimestamp: Opcode { Opcode(0x0300) }
+    @inlinable public static var setTimestamp: Opcode { Opcode(0x0301) }
     // Set 04h, Logs
-    public static let getSupportedLogs = Opcode(0x0400)
-    public static let getLog = Opcode(0x0401)
-    public static let getSupportedLogsSubList = Opcode(0x0405)
+    @inlinable public static var getSupportedLogs: Opcode { Opcode(0x0400) }
+    @inlinable public static var getLog: Opcode { Opcode(0x0401) }
+    @inlinable public static var getSupportedLogsSubList: Opcode { Opcode(0x0405) }
     // Set 40h, Identify Memory Device
-    public static let identifyMemoryDevice = Opcode(0x4000)
+    @inlinable public static var identifyMemoryDevice: Opcode { Opcode(0x4000) }
     // Set 48h, Dynamic Capacity (host side)
-    public static let getDynamicCapacityConfiguration = Opcode(0x4800)
-    public static let getDynamicCapacityExtentList = Opcode(0x4801)
-    public static let addDynamicCapacityResponse = Opcode(0x4802)
-    public static let releaseDynamicCapacity = Opcode(0x4803)
+    @inlinable public static var getDynamicCapacityConfiguration: Opcode { Opcode(0x4800) }
+    @inlinable public static var getDynamicCapacityExtentList: Opcode { Opcode(0x4801) }
+    @inlinable public static var addDynamicCapacityResponse: Opcode { Opcode(0x4802) }
+    @inlinable public static var releaseDynamicCapacity: Opcode { Opcode(0x4803) }
     // Set 56h, DCD Management (fabric manager side)
-    public static let getDCDInfo = Opcode(0x5600)
-    public static let getHostDCRegionConfiguration = Opcode(0x5601)
-    public static let setDCRegionConfiguration = Opcode(0x5602)
-    public static let getDCRegionExtentLists = Opcode(0x5603)
-    public static let initiateDynamicCapacityAdd = Opcode(0x5604)
-    public static let initiateDynamicCapacityRelease = Opcode(0x5605)
-    public static let dynamicCapacityAddReference = Opcode(0x5606)
-    public static let dynamicCapacityRemoveReference = Opcode(0x5607)
-    public static let dynamicCapacityListTags = Opcode(0x5608)
+    @inlinable public static var getDCDInfo: Opcode { Opcode(0x5600) }
+    @inlinable public static var getHostDCRegionConfiguration: Opcode { Opcode(0x5601) }
+    @inlinable public static var setDCRegionConfiguration: Opcode { Opcode(0x5602) }
+    @inlinable public static var getDCRegionExtentLists: Opcode { Opcode(0x5603) }
+    @inlinable public static var initiateDynamicCapacityAdd: Opcode { Opcode(0x5604) }
+    @inlinable public static var initiateDynamicCapacityRelease: Opcode { Opcode(0x5605) }
+    @inlinable public static var dynamicCapacityAddReference: Opcode { Opcode(0x5606) }
+    @inlinable public static var dynamicCapacityRemoveReference: Opcode { Opcode(0x5607) }
+    @inlinable public static var dynamicCapacityListTags: Opcode { Opcode(0x5608) }
     // Vendor specific: tagged backends
-    public static let createTaggedBackend = Opcode(0xC000)
-    public static let deleteTaggedBackend = Opcode(0xC001)
-    public static let listTaggedBackends = Opcode(0xC002)
-    public static let getTaggedBackend = Opcode(0xC003)
-    public static let getReleaseStatus = Opcode(0xC010)
-    public static let getExtentDescriptor = Opcode(0xC020)
+    @inlinable public static var createTaggedBackend: Opcode { Opcode(0xC000) }
+    @inlinable public static var deleteTaggedBackend: Opcode { Opcode(0xC001) }
+    @inlinable public static var listTaggedBackends: Opcode { Opcode(0xC002) }
+    @inlinable public static var getTaggedBackend: Opcode { Opcode(0xC003) }
+    @inlinable public static var getReleaseStatus: Opcode { Opcode(0xC010) }
+    @inlinable public static var getExtentDescriptor: Opcode { Opcode(0xC020) }
 
     /// Every command that this module has layouts for, in ascending order.
     public static let known: [Opcode] = [

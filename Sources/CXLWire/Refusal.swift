@@ -72,7 +72,6 @@ public struct Refusal: Error, Equatable, Sendable {
 
         // Device and backends.
         case regionInUse = 80
-        case sanitizeNotConfigurable = 81
         case deviceIsStatic = 82
         case backendSizeUnaligned = 83
         case backendSizeOutOfRange = 84
@@ -88,6 +87,11 @@ public struct Refusal: Error, Equatable, Sendable {
         case descriptorsNotPossible = 94
         case tooManyDescriptors = 95
         case memoryFailed = 96
+
+        // Durability.
+        case notDurable = 100
+        case turnUndone = 101
+        case stateUnreadable = 102
     }
 }
 
@@ -111,7 +115,7 @@ extension Refusal.Reason {
         case .wrongMessageType: "this command set travels in the other MCTP message type"
         case .wrongRole: "this command is not served on links of this role"
         case .nullTag: "the tag is all zero"
-        case .tagRequired: "capacity of a sharable region needs a tag"
+        case .tagRequired: "capacity of a sharable region, and of a lazy device, needs a tag"
         case .tagInUse: "the tag already names capacity"
         case .tagHasNoBackend: "no backend has this tag"
         case .backendBusy: "the backend is in use or quarantined"
@@ -143,7 +147,6 @@ extension Refusal.Reason {
         case .moreThanHeld: "the host has less than that"
         case .backendLimit: "too many backends"
         case .regionInUse: "a host has or is offered an extent of the region"
-        case .sanitizeNotConfigurable: "the region's sanitize setting cannot change"
         case .deviceIsStatic: "a static device takes no backends"
         case .backendSizeUnaligned: "the size is not a multiple of 4 KiB and of the block size"
         case .backendSizeOutOfRange: "the size is zero or larger than a region"
@@ -159,6 +162,9 @@ extension Refusal.Reason {
         case .descriptorsNotPossible: "this link cannot carry descriptors"
         case .tooManyDescriptors: "the service has no descriptors left"
         case .memoryFailed: "the memory could not be made or changed"
+        case .notDurable: "the change could not be made durable and was undone; the service's log says why"
+        case .turnUndone: "a change just before could not be made durable and was undone; ask again"
+        case .stateUnreadable: "the state on disk can neither be written nor read; the service's log says why"
         }
     }
 }

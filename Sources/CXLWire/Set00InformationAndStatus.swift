@@ -1,6 +1,6 @@
 // Command set 00h, Information and Status. Source: CXL r3.1 §8.2.9.1; QEMU `hw/cxl/cxl-mailbox-utils.c`; libcxlmi `api-types.h`.
 
-/// 0001h Identify: what the component is. No request payload.
+/// 0001h Identify (§8.2.9.1.1): what the component is. No request payload.
 public enum Identify {
     public static let opcode = Opcode.identify
     public typealias Request = EmptyPayload
@@ -66,7 +66,7 @@ public enum Identify {
     }
 }
 
-/// 0002h Background Operation Status of this CCI. No request payload.
+/// 0002h Background Operation Status (§8.2.9.1.2) of this CCI. No request payload.
 public enum BackgroundOperationStatus {
     public static let opcode = Opcode.backgroundOperationStatus
     public typealias Request = EmptyPayload
@@ -131,21 +131,21 @@ public struct ResponseMessageLimit: FixedLayout, Hashable, Sendable {
     public func store(in block: inout MutableRawSpan) { block.setLE(exponent, at: 0) }
 }
 
-/// 0003h Get Response Message Limit. No request payload.
+/// 0003h Get Response Message Limit (§8.2.9.1.3). No request payload.
 public enum GetResponseMessageLimit {
     public static let opcode = Opcode.getResponseMessageLimit
     public typealias Request = EmptyPayload
     public typealias Response = ResponseMessageLimit
 }
 
-/// 0004h Set Response Message Limit: the answer is the limit now in force, never more than was asked for.
+/// 0004h Set Response Message Limit (§8.2.9.1.4): the answer is the limit now in force, never more than was asked for.
 public enum SetResponseMessageLimit {
     public static let opcode = Opcode.setResponseMessageLimit
     public typealias Request = ResponseMessageLimit
     public typealias Response = ResponseMessageLimit
 }
 
-/// 0005h Request Abort Background Operation of this CCI. No payloads.
+/// 0005h Request Abort Background Operation (§8.2.9.1.5) of this CCI. No payloads.
 public enum RequestAbortBackgroundOperation {
     public static let opcode = Opcode.requestAbortBackgroundOperation
     public typealias Request = EmptyPayload

@@ -1,6 +1,6 @@
 // Command set 01h, Events. Source: CXL r3.1 §8.2.9.2; QEMU `hw/cxl/cxl-mailbox-utils.c`; libcxlmi `api-types.h`.
 
-/// 0100h Get Event Records: the oldest records of a log, which stay until they are cleared.
+/// 0100h Get Event Records (§8.2.9.2.2): the oldest records of a log, which stay until they are cleared.
 public enum GetEventRecords {
     public static let opcode = Opcode.getEventRecords
     public typealias Response = ListPayload<Header>
@@ -22,8 +22,8 @@ public enum GetEventRecords {
         public func store(in block: inout MutableRawSpan) { block.setLE(logCode, at: 0) }
     }
 
-    /// 32 bytes: 00 flags (bit 0 Overflow, bit 1 More), 01 reserved, 02 overflow count u16, 04 first and 0C last overflow time u64,
-    /// 14 record count u16, 16 reserved 10. The records follow, oldest first.
+    /// 32 bytes: 00 flags (bit 0 Overflow, bit 1 More), 01 reserved, 02 overflow count u16, 04 first and 0C last overflow time
+    /// u64, 14 record count u16, 16 reserved 10. The records follow, oldest first.
     public struct Header: ListHeader, Hashable, Sendable {
         public typealias Entry = EventRecord
 
@@ -77,7 +77,7 @@ public enum GetEventRecords {
     }
 }
 
-/// 0101h Clear Event Records: by handle, oldest first, or all of a log that overflowed. No response payload.
+/// 0101h Clear Event Records (§8.2.9.2.3): by handle, oldest first, or all of a log that overflowed. No response payload.
 public enum ClearEventRecords {
     public static let opcode = Opcode.clearEventRecords
     public typealias Request = ListPayload<Header>
@@ -194,14 +194,14 @@ public struct EventInterruptPolicy: FixedLayout, Hashable, Sendable {
     }
 }
 
-/// 0102h Get Event Interrupt Policy (host mailbox). No request payload.
+/// 0102h Get Event Interrupt Policy (§8.2.9.2.4), host mailbox only. No request payload.
 public enum GetEventInterruptPolicy {
     public static let opcode = Opcode.getEventInterruptPolicy
     public typealias Request = EmptyPayload
     public typealias Response = EventInterruptPolicy
 }
 
-/// 0103h Set Event Interrupt Policy (host mailbox). No response payload.
+/// 0103h Set Event Interrupt Policy (§8.2.9.2.5), host mailbox only. No response payload.
 public enum SetEventInterruptPolicy {
     public static let opcode = Opcode.setEventInterruptPolicy
     public typealias Response = EmptyPayload
@@ -258,14 +258,14 @@ public struct EventNotificationSet: OptionSet, FixedLayout, Hashable, Sendable, 
     public func store(in block: inout MutableRawSpan) { block.setLE(rawValue & Self.defined.rawValue, at: 0) }
 }
 
-/// 0104h Get MCTP Event Interrupt Policy. No request payload.
+/// 0104h Get MCTP Event Interrupt Policy (§8.2.9.2.6). No request payload.
 public enum GetMCTPEventInterruptPolicy {
     public static let opcode = Opcode.getMCTPEventInterruptPolicy
     public typealias Request = EmptyPayload
     public typealias Response = EventNotificationSet
 }
 
-/// 0105h Set MCTP Event Interrupt Policy: notifications go to whoever sent it.
+/// 0105h Set MCTP Event Interrupt Policy (§8.2.9.2.7): notifications go to whoever sent it.
 ///
 /// CXL r3.1 Table 8-57 is titled as its output too, but libcxlmi insists on no response payload, so there is none.
 public enum SetMCTPEventInterruptPolicy {
@@ -274,7 +274,7 @@ public enum SetMCTPEventInterruptPolicy {
     public typealias Response = EmptyPayload
 }
 
-/// 0106h Event Notification, from the component to whoever sent 0105h. No response payload.
+/// 0106h Event Notification (§8.2.9.2.8), from the component to whoever sent 0105h. No response payload.
 public enum EventNotification {
     public static let opcode = Opcode.eventNotification
     public typealias Request = EventNotificationSet

@@ -13,14 +13,14 @@ public struct Timestamp: FixedLayout, Hashable, Sendable {
     public func store(in block: inout MutableRawSpan) { block.setLE(nanoseconds, at: 0) }
 }
 
-/// 0300h Get Timestamp. No request payload.
+/// 0300h Get Timestamp (§8.2.9.4.1). No request payload.
 public enum GetTimestamp {
     public static let opcode = Opcode.getTimestamp
     public typealias Request = EmptyPayload
     public typealias Response = Timestamp
 }
 
-/// 0301h Set Timestamp. No response payload.
+/// 0301h Set Timestamp (§8.2.9.4.2). No response payload.
 public enum SetTimestamp {
     public static let opcode = Opcode.setTimestamp
     public typealias Request = Timestamp

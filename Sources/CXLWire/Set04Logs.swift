@@ -65,7 +65,7 @@ public struct SupportedLog: FixedLayout, Hashable, Sendable {
     }
 }
 
-/// 0400h Get Supported Logs. No request payload.
+/// 0400h Get Supported Logs (§8.2.9.5.1). No request payload.
 public enum GetSupportedLogs {
     public static let opcode = Opcode.getSupportedLogs
     public typealias Request = EmptyPayload
@@ -89,7 +89,7 @@ public enum GetSupportedLogs {
     }
 }
 
-/// 0401h Get Log: the answer is the bytes asked for and nothing else.
+/// 0401h Get Log (§8.2.9.5.2): the answer is the bytes asked for and nothing else.
 public enum GetLog {
     public static let opcode = Opcode.getLog
     public typealias Response = EntryList<UInt8>
@@ -122,7 +122,7 @@ public enum GetLog {
     }
 }
 
-/// 0405h Get Supported Logs Sub-List: 0400h in pages.
+/// 0405h Get Supported Logs Sub-List (§8.2.9.5.6): 0400h in pages.
 public enum GetSupportedLogsSubList {
     public static let opcode = Opcode.getSupportedLogsSubList
     public typealias Response = ListPayload<Header>
@@ -150,7 +150,8 @@ public enum GetSupportedLogsSubList {
         }
     }
 
-    /// 8 bytes: 00 returned entries u8, 01 reserved, 02 all entries u16, 04 index of the first u8, 05 reserved 3. The entries follow.
+    /// 8 bytes: 00 returned entries u8, 01 reserved, 02 all entries u16, 04 index of the first u8, 05 reserved 3.
+    /// The entries follow.
     public struct Header: ListHeader, Hashable, Sendable {
         public typealias Entry = SupportedLog
 

@@ -1,4 +1,5 @@
-// Command set 40h, Identify Memory Device. Source: CXL r3.1 §8.2.9.9.1; QEMU `hw/cxl/cxl-mailbox-utils.c`; libcxlmi `api-types.h`.
+// Command set 40h, Identify Memory Device. Source: CXL r3.1 §8.2.9.9.1; QEMU `hw/cxl/cxl-mailbox-utils.c`; libcxlmi
+// `api-types.h`.
 
 /// Unit of the capacities and region decode lengths that travel as multiples: 256 MiB, in bytes.
 public let capacityUnit: UInt64 = 256 << 20
@@ -30,7 +31,7 @@ extension FirmwareRevision: CustomStringConvertible {
     }
 }
 
-/// 4000h Identify Memory Device. No request payload.
+/// 4000h Identify Memory Device (§8.2.9.9.1.1). No request payload.
 public enum IdentifyMemoryDevice {
     public static let opcode = Opcode.identifyMemoryDevice
     public typealias Request = EmptyPayload

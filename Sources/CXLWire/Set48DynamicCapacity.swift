@@ -1,7 +1,9 @@
 // Command set 48h, Dynamic Capacity (host side).
-// Source: CXL r3.1 §8.2.9.9.9; QEMU `hw/cxl/cxl-mailbox-utils.c`; libcxlmi `api-types.h`; Linux DCD patches (r3.2 Tables 8-178…8-180).
+// Source: CXL r3.1 §8.2.9.9.9; QEMU `hw/cxl/cxl-mailbox-utils.c`; libcxlmi `api-types.h`; Linux DCD patches (which cite r3.2
+// Tables 8-178 to 8-180).
 
-/// Trailer of 4800h and 5601h, 16 bytes: 00 supported extents, 04 available extents, 08 supported tags, 0C available tags, u32 each.
+/// Trailer of 4800h and 5601h, 16 bytes: 00 supported extents, 04 available extents, 08 supported tags, 0C available tags,
+/// u32 each.
 public struct DynamicCapacityResources: FixedLayout, Hashable, Sendable {
     public var supportedExtents: UInt32
     public var availableExtents: UInt32
@@ -32,7 +34,7 @@ public struct DynamicCapacityResources: FixedLayout, Hashable, Sendable {
     }
 }
 
-/// 4800h Get Dynamic Capacity Configuration.
+/// 4800h Get Dynamic Capacity Configuration (§8.2.9.9.9.1).
 public enum GetDynamicCapacityConfiguration {
     public static let opcode = Opcode.getDynamicCapacityConfiguration
     public typealias Response = ListPayload<Header>
@@ -61,8 +63,8 @@ public enum GetDynamicCapacityConfiguration {
         }
     }
 
-    /// 8 bytes: 00 available regions u8, 01 returned regions u8, 02 reserved 6. The regions follow, and after the last one returned
-    /// the ``DynamicCapacityResources``.
+    /// 8 bytes: 00 available regions u8, 01 returned regions u8, 02 reserved 6. The regions follow, and after the last one
+    /// returned the ``DynamicCapacityResources``.
     public struct Header: ListHeader, Hashable, Sendable {
         public typealias Entry = Region
         public typealias Trailer = DynamicCapacityResources
@@ -92,8 +94,8 @@ public enum GetDynamicCapacityConfiguration {
         }
     }
 
-    /// 40 bytes: 00 base u64, 08 decode length u64 (in 256 MiB), 10 length u64, 18 block size u64, 20 DSMAD handle u32, 24 flags u8
-    /// (bit 0 sanitize on release), 25 reserved 3.
+    /// 40 bytes: 00 base u64, 08 decode length u64 (in 256 MiB), 10 length u64, 18 block size u64, 20 DSMAD handle u32, 24 flags
+    /// u8 (bit 0 sanitize on release), 25 reserved 3.
     ///
     /// The specification words the decode length as bytes "in multiples of 256 MB"; QEMU, libcxlmi and Linux use the quotient.
     public struct Region: FixedLayout, Hashable, Sendable {
@@ -142,7 +144,7 @@ public enum GetDynamicCapacityConfiguration {
     }
 }
 
-/// 4801h Get Dynamic Capacity Extent List: the extents that this host has accepted.
+/// 4801h Get Dynamic Capacity Extent List (§8.2.9.9.9.2): the extents that this host has accepted.
 public enum GetDynamicCapacityExtentList {
     public static let opcode = Opcode.getDynamicCapacityExtentList
     public typealias Response = ListPayload<Header>
@@ -242,14 +244,14 @@ public struct UpdatedExtentListHeader: ListHeader, Hashable, Sendable {
     }
 }
 
-/// 4802h Add Dynamic Capacity Response: what the host accepts of its oldest open offer. No response payload.
+/// 4802h Add Dynamic Capacity Response (§8.2.9.9.9.3): what the host accepts of its oldest open offer. No response payload.
 public enum AddDynamicCapacityResponse {
     public static let opcode = Opcode.addDynamicCapacityResponse
     public typealias Request = ListPayload<UpdatedExtentListHeader>
     public typealias Response = EmptyPayload
 }
 
-/// 4803h Release Dynamic Capacity: what the host gives back. No response payload.
+/// 4803h Release Dynamic Capacity (§8.2.9.9.9.4): what the host gives back. No response payload.
 public enum ReleaseDynamicCapacity {
     public static let opcode = Opcode.releaseDynamicCapacity
     public typealias Request = ListPayload<UpdatedExtentListHeader>

@@ -40,7 +40,7 @@ public struct RemovalPolicySet: OptionSet, Hashable, Sendable, BitwiseCopyable {
     static let defined = RemovalPolicySet(rawValue: 0x3)
 }
 
-/// 5600h Get DCD Info. No request payload.
+/// 5600h Get DCD Info (§7.6.7.6.1). No request payload.
 public enum GetDCDInfo {
     public static let opcode = Opcode.getDCDInfo
     public typealias Request = EmptyPayload
@@ -99,7 +99,7 @@ public enum GetDCDInfo {
     }
 }
 
-/// 5601h Get Host DC Region Configuration.
+/// 5601h Get Host DC Region Configuration (§7.6.7.6.2).
 public enum GetHostDCRegionConfiguration {
     public static let opcode = Opcode.getHostDCRegionConfiguration
     public typealias Response = ListPayload<Header>
@@ -132,8 +132,8 @@ public enum GetHostDCRegionConfiguration {
         }
     }
 
-    /// 4 bytes: 00 host id u16, 02 available regions u8, 03 returned regions u8. The regions follow, and after the last one returned
-    /// the ``DynamicCapacityResources``.
+    /// 4 bytes: 00 host id u16, 02 available regions u8, 03 returned regions u8. The regions follow, and after the last one
+    /// returned the ``DynamicCapacityResources``.
     public struct Header: ListHeader, Hashable, Sendable {
         public typealias Entry = Region
         public typealias Trailer = DynamicCapacityResources
@@ -178,8 +178,8 @@ public enum GetHostDCRegionConfiguration {
         static let defined = Attributes(rawValue: 0x7C)
     }
 
-    /// 40 bytes: 00 base u64, 08 decode length u64 (in 256 MiB), 10 length u64, 18 block size u64, 20 attributes u8, 21 reserved 3,
-    /// 24 sanitize on release u8 (bit 0), 25 reserved 3.
+    /// 40 bytes: 00 base u64, 08 decode length u64 (in 256 MiB), 10 length u64, 18 block size u64, 20 attributes u8, 21 reserved
+    /// 3, 24 sanitize on release u8 (bit 0), 25 reserved 3.
     public struct Region: FixedLayout, Hashable, Sendable {
         /// DPA in bytes.
         public var base: UInt64
@@ -226,7 +226,7 @@ public enum GetHostDCRegionConfiguration {
     }
 }
 
-/// 5602h Set DC Region Configuration.
+/// 5602h Set DC Region Configuration (§7.6.7.6.3).
 ///
 /// r3.2 Table 7-67 is captioned as the response too, but QEMU sends none and libcxlmi insists on none, so there is none.
 public enum SetDCRegionConfiguration {
@@ -262,7 +262,7 @@ public enum SetDCRegionConfiguration {
     }
 }
 
-/// 5603h Get DC Region Extent Lists: the extents that a host has accepted, in all its regions.
+/// 5603h Get DC Region Extent Lists (§7.6.7.6.4): the extents that a host has accepted, in all its regions.
 public enum GetDCRegionExtentLists {
     public static let opcode = Opcode.getDCRegionExtentLists
     public typealias Response = ListPayload<Header>

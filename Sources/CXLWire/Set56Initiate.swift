@@ -14,8 +14,8 @@ public struct InitiateRequest<Header: InitiateHeader>: ~Escapable {
     public let header: Header
     public let extents: EntryList<Extent>
 
-    /// Throws `.invalidPayloadLength` unless the payload is exactly the header, the count, and as many extents, or the header alone
-    /// with a policy other than Prescriptive.
+    /// Throws `.invalidPayloadLength` unless the payload is exactly the header, the count, and as many extents, or the header
+    /// alone with a policy other than Prescriptive.
     @_lifetime(copy payload)
     @inlinable @inline(__always)
     public init(_ payload: RawSpan) throws(ReturnCode) {
@@ -26,7 +26,8 @@ public struct InitiateRequest<Header: InitiateHeader>: ~Escapable {
             guard count <= room / Extent.wireSize, count &* Extent.wireSize == room else { throw .invalidPayloadLength }
             extents = EntryList(checked: payload.extracting(droppingFirst: Self.size(extents: 0)), count: count)
         } else {
-            header = try Header(payload)
+            guard payload.byteCount == Header.wireSize else { throw .invalidPayloadLength }
+            header = Header(block: payload)
             guard !header.isPrescriptive else { throw .invalidPayloadLength }
             extents = EntryList()
         }
@@ -50,7 +51,7 @@ public struct InitiateRequest<Header: InitiateHeader>: ~Escapable {
     }
 }
 
-/// 5604h Initiate Dynamic Capacity Add. No response payload.
+/// 5604h Initiate Dynamic Capacity Add (§7.6.7.6.5). No response payload.
 public enum InitiateDynamicCapacityAdd {
     public static let opcode = Opcode.initiateDynamicCapacityAdd
     public typealias Request = InitiateRequest<Header>
@@ -111,7 +112,7 @@ public enum InitiateDynamicCapacityAdd {
     }
 }
 
-/// 5605h Initiate Dynamic Capacity Release. No response payload.
+/// 5605h Initiate Dynamic Capacity Release (§7.6.7.6.6). No response payload.
 public enum InitiateDynamicCapacityRelease {
     public static let opcode = Opcode.initiateDynamicCapacityRelease
     public typealias Request = InitiateRequest<Header>

@@ -1,14 +1,14 @@
 // Command set 56h, DCD Management (fabric manager side): references and tags.
 // Source: CXL r3.1 and r3.2 §7.6.7.6.7-9; libcxlmi `api-types.h`.
 
-/// 5606h Dynamic Capacity Add Reference: the fabric manager holds a sharable tag. No response payload.
+/// 5606h Dynamic Capacity Add Reference (§7.6.7.6.7): the fabric manager holds a sharable tag. No response payload.
 public enum DynamicCapacityAddReference {
     public static let opcode = Opcode.dynamicCapacityAddReference
     public typealias Request = Tag
     public typealias Response = EmptyPayload
 }
 
-/// 5607h Dynamic Capacity Remove Reference. No response payload.
+/// 5607h Dynamic Capacity Remove Reference (§7.6.7.6.8). No response payload.
 public enum DynamicCapacityRemoveReference {
     public static let opcode = Opcode.dynamicCapacityRemoveReference
     public typealias Request = Tag
@@ -59,7 +59,7 @@ public struct HostBitmap: Hashable, Sendable, BitwiseCopyable {
     }
 }
 
-/// 5608h Dynamic Capacity List Tags.
+/// 5608h Dynamic Capacity List Tags (§7.6.7.6.9).
 public enum DynamicCapacityListTags {
     public static let opcode = Opcode.dynamicCapacityListTags
     public typealias Response = ListPayload<Header>
@@ -132,8 +132,8 @@ public enum DynamicCapacityListTags {
         }
     }
 
-    /// DCTagInfo, 84 bytes: 00 tag (textual order), 10 flags u8 (bit 0 the FM holds a reference), 11 reserved 3, 14 reference bitmap,
-    /// 34 pending reference bitmap, 32 bytes each.
+    /// DCTagInfo, 84 bytes: 00 tag (textual order), 10 flags u8 (bit 0 the FM holds a reference), 11 reserved 3,
+    /// 14 reference bitmap, 34 pending reference bitmap, 32 bytes each.
     public struct TagInfo: FixedLayout, Hashable, Sendable {
         public var tag: Tag
         public var isHeldByFM: Bool

@@ -1,18 +1,24 @@
 /// Tag of an allocation: 16 opaque bytes that everybody treats as a UUID; all-zero means untagged.
 ///
 /// On the wire the bytes stand in the UUID's textual order (RFC 4122, most significant first), as libcxlmi, QEMU and Linux
-/// compare them bytewise. `value` holds them as one big-endian number, so `<` is the textual order.
+/// compare them bytewise.
 public struct Tag: Hashable, Sendable, Comparable, BitwiseCopyable {
-    public let value: UInt128
+    /// The bytes as they stand in memory and on the wire, so that reading, writing and comparing for equality swap nothing.
+    @usableFromInline
+    let bytes: UInt128
 
     @inlinable @inline(__always)
-    public init(_ value: UInt128) { self.value = value }
+    public init(_ value: UInt128) { bytes = value.bigEndian }
+
+    /// The bytes as one big-endian number: its order is the textual order.
+    @inlinable @inline(__always)
+    public var value: UInt128 { UInt128(bigEndian: bytes) }
 
     /// The untagged tag.
     public static let none = Tag(0)
 
     @inlinable @inline(__always)
-    public var isNone: Bool { value == 0 }
+    public var isNone: Bool { bytes == 0 }
 
     @inlinable
     public static func < (a: Tag, b: Tag) -> Bool { a.value < b.value }
@@ -41,7 +47,7 @@ public struct Tag: Hashable, Sendable, Comparable, BitwiseCopyable {
             digits += 1
         }
         guard digits == 32 else { return nil }
-        self.value = value
+        self.init(value)
     }
 }
 
@@ -65,13 +71,13 @@ extension Tag: FixedLayout {
     public static var wireSize: Int { 16 }
 
     @inlinable @inline(__always)
-    public init(block: RawSpan) { value = block.be(0) }
+    public init(block: RawSpan) { self.init(block: block, at: 0) }
 
     @inlinable @inline(__always)
-    init(block: RawSpan, at offset: Int) { value = block.be(offset) }
+    init(block: RawSpan, at offset: Int) { self.init(block.be(offset)) }
 
     @inlinable @inline(__always)
-    public func store(in block: inout MutableRawSpan) { block.setBE(value, at: 0) }
+    public func store(in block: inout MutableRawSpan) { store(in: &block, at: 0) }
 
     @inlinable @inline(__always)
     func store(in block: inout MutableRawSpan, at offset: Int) { block.setBE(value, at: offset) }

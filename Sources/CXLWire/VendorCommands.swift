@@ -94,8 +94,8 @@ public enum DeleteTaggedBackend {
     public typealias Response = EmptyPayload
 }
 
-/// A tagged backend, 40 bytes: 00 tag (textual order), 10 size u64 in bytes, 18 id u32, 1C kind u8, 1D flags u8 (bit 0 huge pages),
-/// 1E state u8, 1F reserved, 20 hosts u16, 22 reserved 6.
+/// A tagged backend, 40 bytes: 00 tag (textual order), 10 size u64 in bytes, 18 id u32, 1C kind u8, 1D flags u8 (bit 0 huge
+/// pages), 1E state u8, 1F reserved, 20 hosts u16, 22 reserved 6.
 public struct TaggedBackend: FixedLayout, Hashable, Sendable {
     public var tag: Tag
     /// In bytes.
@@ -294,8 +294,8 @@ public enum GetExtentDescriptor {
         public func store(in block: inout MutableRawSpan) { block.setLE(start, at: 0) }
     }
 
-    /// 32 bytes: 00 start DPA u64, 08 length u64, 10 offset in the descriptor's file u64, 18 flags u8 (bit 0 huge pages, bit 1 file),
-    /// 19 reserved 7.
+    /// 32 bytes: 00 start DPA u64, 08 length u64, 10 offset in the descriptor's file u64, 18 flags u8 (bit 0 huge pages,
+    /// bit 1 file), 19 reserved 7.
     public struct Response: FixedLayout, Hashable, Sendable {
         /// First DPA of the extent, in bytes.
         public var start: UInt64

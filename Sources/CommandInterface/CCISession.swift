@@ -45,4 +45,13 @@ public struct CCISession: Sendable {
     var wantsNotification: Bool {
         notifications.contains(.dynamicCapacity) || interruptPolicy.dynamicCapacity.mode == .messageSignalled
     }
+
+    /// A list that continues over several messages is forgotten when one of them is refused, whatever for.
+    mutating func forgetList(of opcode: Opcode) {
+        switch opcode {
+        case .addDynamicCapacityResponse: partialAdd.removeAll()
+        case .releaseDynamicCapacity: partialRelease.removeAll()
+        default: break
+        }
+    }
 }

@@ -30,10 +30,24 @@ public struct CommandProcessor: ~Copyable {
     var extents: [Extent] = []
     var handles: [UInt16] = []
 
-    public init(configuration: DeviceConfiguration, memory: any BackendMemory, identity: DeviceIdentity) {
-        device = Device(configuration)
+    /// Why commands that would change the device are refused now; nil while they are not.
+    public var changesRefused: Refusal?
+    /// Why no command can tell anything of the device; nil while they can.
+    public var unusable: Refusal?
+
+    public init(device: consuming Device, memory: any BackendMemory, identity: DeviceIdentity) {
+        self.device = device
         self.memory = memory
         self.identity = identity
+    }
+
+    public init(configuration: DeviceConfiguration, memory: any BackendMemory, identity: DeviceIdentity) {
+        self.init(device: Device(configuration), memory: memory, identity: identity)
+    }
+
+    /// Lets the owner of the durable state take the device's changes, or put another device in its place.
+    public mutating func withDevice<R, Failure: Error>(_ body: (inout Device) throws(Failure) -> R) throws(Failure) -> R {
+        try body(&device)
     }
 
     /// Bytes that the `response` of ``execute(_:messageType:message:now:response:)`` must have.
@@ -78,6 +92,7 @@ public struct CommandProcessor: ~Copyable {
             outcome.changed = false
             outcome.descriptor = nil
             length = 0
+            session.forgetList(of: header.opcode)
         }
         header.response(outcome.code, reason: outcome.reason, payloadLength: length).write(to: &response)
         outcome.length = CCIHeader.wireSize + length
@@ -91,6 +106,8 @@ public struct CommandProcessor: ~Copyable {
         guard let command = CommandTable.find(header.opcode) else { throw Refusal(.unsupported) }
         guard command.roles.contains(session.role) else { throw Refusal(.unsupported, .wrongRole) }
         guard command.sizes.contains(size) else { throw Refusal(.invalidPayloadLength) }
+        if let unusable, command.reach != .link { throw unusable }
+        if let changesRefused, command.reach == .changes { throw changesRefused }
     }
 
     /// Runs a command that the table lists; returns the size of the response payload.
@@ -125,8 +142,12 @@ public struct CommandProcessor: ~Copyable {
         case .getDCRegionExtentLists: return try getDCRegionExtentLists(payload, session, &body)
         case .initiateDynamicCapacityAdd: try initiateDynamicCapacityAdd(payload, &outcome)
         case .initiateDynamicCapacityRelease: try initiateDynamicCapacityRelease(payload, &outcome)
-        case .dynamicCapacityAddReference: outcome.changed = try device.addReference(tag: parse(payload))
-        case .dynamicCapacityRemoveReference: outcome.changed = try device.removeReference(tag: parse(payload))
+        case .dynamicCapacityAddReference:
+            outcome.subject.tag = try parse(payload)
+            outcome.changed = try device.addReference(tag: outcome.subject.tag)
+        case .dynamicCapacityRemoveReference:
+            outcome.subject.tag = try parse(payload)
+            outcome.changed = try device.removeReference(tag: outcome.subject.tag)
         case .dynamicCapacityListTags: return try listTags(payload, session, &body)
         case .createTaggedBackend: return try createTaggedBackend(payload, &body, &outcome)
         case .deleteTaggedBackend: try deleteTaggedBackend(payload, &outcome)
@@ -150,22 +171,26 @@ public struct CommandProcessor: ~Copyable {
         do throws(ReturnCode) { return try ListPayload<Header>(payload) } catch { throw Refusal(error) }
     }
 
+    /// Commands since the last ``runMemoryEffects()`` left work for the memory.
+    public var hasMemoryEffects: Bool { !device.effects.isEmpty }
+
     /// Carries out what commands since the last call mean for memory. Call it once their changes are durable, and before any
     /// answer leaves: then nobody is told of a release whose bytes are still there.
     ///
     /// - Returns: what failed, in words. A backend whose bytes could not be zeroed is quarantined.
     public mutating func runMemoryEffects() -> [String] {
-        guard !device.effects.isEmpty else { return [] }
         var failures: [String] = []
         for effect in device.takeEffects() {
             switch effect {
             case .zero(let object, let offset, let length):
+                var succeeded = true
                 do throws(Refusal) {
                     try memory.zero(object, offset: offset, length: length)
                 } catch {
                     failures.append("zeroing \(length) bytes of \(object) at offset \(offset) failed: \(error.reason.text)")
-                    if case .backend(let id) = object { device.quarantine(backend: id) }
+                    succeeded = false
                 }
+                if case .backend(let id) = object { device.noteZeroed(backend: id, succeeded: succeeded) }
             case .discard(let object): memory.discard(object)
             case .remove(let id): memory.remove(backend: id)
             }

@@ -62,16 +62,18 @@ extension CommandProcessor {
             throw Refusal(.invalidInput, .reservedBits)
         }
         // Mode 2 (firmware interrupt) is reserved for the Dynamic Capacity log.
-        guard policy.dynamicCapacity.mode == Optional.none || policy.dynamicCapacity.mode == .messageSignalled else {
-            throw Refusal(.invalidInput, .reservedBits)
+        switch policy.dynamicCapacity.mode {
+        case .some(.none), .messageSignalled: break
+        case .firmware, nil: throw Refusal(.invalidInput, .reservedBits)
         }
-        session.interruptPolicy = policy
         session.seenActivations = try log(session).activations
+        session.interruptPolicy = policy
     }
 
     mutating func setMCTPEventInterruptPolicy(_ payload: RawSpan, _ session: inout CCISession) throws(Refusal) {
-        session.notifications = try parse(payload)
+        let notifications: EventNotificationSet = try parse(payload)
         session.seenActivations = try log(session).activations
+        session.notifications = notifications
     }
 
     /// Writes the Event Notification (0106h, message type 08h) that is due on a link, if one is; returns its length, else 0.

@@ -73,17 +73,12 @@ extension CommandProcessor {
 
     /// Appends the entries of a 4802h or 4803h to what came before; returns whether the list is complete.
     private func collect(_ payload: RawSpan, into list: inout [DPARange]) throws(Refusal) -> Bool {
-        do throws(Refusal) {
-            let request = try parseList(payload, of: UpdatedExtentListHeader.self)
-            guard list.count + request.entries.count <= CCISession.maximumListEntries else {
-                throw Refusal(.resourcesExhausted, .listTooLong)
-            }
-            for index in 0..<request.entries.count { list.append(request.entries[index]) }
-            return !request.header.hasMore
-        } catch {
-            list.removeAll()
-            throw error
+        let request = try parseList(payload, of: UpdatedExtentListHeader.self)
+        guard list.count + request.entries.count <= CCISession.maximumListEntries else {
+            throw Refusal(.resourcesExhausted, .listTooLong)
         }
+        for index in 0..<request.entries.count { list.append(request.entries[index]) }
+        return !request.header.hasMore
     }
 
     mutating func addDynamicCapacityResponse(
@@ -91,9 +86,17 @@ extension CommandProcessor {
     ) throws(Refusal) {
         let host = try host(session)
         guard try collect(payload, into: &session.partialAdd) else { return }
-        defer { session.partialAdd.removeAll(keepingCapacity: session.partialAdd.capacity <= 64) }
+        outcome.subject = subject(host, session.partialAdd)
         try device.answerOffer(host: host, accepted: session.partialAdd)
+        session.partialAdd.removeAll(keepingCapacity: session.partialAdd.capacity <= 64)
         outcome.changed = true
+    }
+
+    private func subject(_ host: Int, _ list: [DPARange]) -> CommandSubject {
+        var subject = CommandSubject()
+        subject.host = host
+        subject.bytes = list.reduce(0) { $0 &+ $1.length }
+        return subject
     }
 
     mutating func releaseDynamicCapacity(
@@ -101,8 +104,9 @@ extension CommandProcessor {
     ) throws(Refusal) {
         let host = try host(session)
         guard try collect(payload, into: &session.partialRelease) else { return }
-        defer { session.partialRelease.removeAll(keepingCapacity: session.partialRelease.capacity <= 64) }
+        outcome.subject = subject(host, session.partialRelease)
         try device.release(host: host, ranges: session.partialRelease)
+        session.partialRelease.removeAll(keepingCapacity: session.partialRelease.capacity <= 64)
         outcome.changed = true
     }
 
@@ -116,10 +120,12 @@ extension CommandProcessor {
         guard session.passesDescriptors else { throw Refusal(.unsupported, .descriptorsNotPossible) }
         let (extent, object, offset) = try device.memory(of: host, at: request.start)
         try memory.prepare(object)
-        device.noteDescriptor(of: host, at: request.start)
+        outcome.changed = device.noteDescriptor(of: host, at: request.start)
         let backend = try? device.backend(tag: extent.tag).backend
+        outcome.subject.host = host
+        outcome.subject.tag = extent.tag
+        outcome.subject.bytes = extent.length
         outcome.descriptor = DescriptorGrant(object: object, offset: offset, length: extent.length)
-        outcome.changed = true
         return GetExtentDescriptor.Response(
             start: extent.start, length: extent.length, offset: offset, usesHugePages: backend?.hugePages ?? false,
             isFile: backend?.kind == BackendKind.file.rawValue

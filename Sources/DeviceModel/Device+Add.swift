@@ -203,7 +203,7 @@ extension Device {
     private func checkNewTag(_ tag: Tag, region: Int?) throws(Refusal) -> Int32 {
         if tag.isNone {
             if let region, regions[region].isSharable { throw Refusal(.invalidInput, .tagRequired) }
-            if configuration.kind == .lazy { throw Refusal(.invalidInput, .tagHasNoBackend) }
+            if configuration.kind == .lazy { throw Refusal(.invalidInput, .tagRequired) }
             return -1
         }
         guard configuration.kind == .lazy else {
@@ -233,9 +233,11 @@ extension Device {
     /// Backends free, extents and tags left, and room for the offer's records.
     private func checkRoom(host: Int, newTags: Int) throws(Refusal) {
         for extent in plan where extent.backend >= 0 && extent.object < 0 {
-            guard tagSlots[extent.tag] == nil, backends[Int(extent.backend)]?.isQuarantined == false else {
+            guard tagSlots[extent.tag] == nil, let backend = backends[Int(extent.backend)], !backend.isQuarantined else {
                 throw Refusal(.resourcesExhausted, .backendBusy)
             }
+            // Zeroing may fail, and then nobody may get the bytes; once the release is answered, it is known.
+            guard !backend.needsZero else { throw Refusal(.retryRequired, .backendBusy) }
         }
         guard plan.count <= availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
         guard newTags <= availableTags else { throw Refusal(.resourcesExhausted, .tagLimit) }
@@ -257,6 +259,7 @@ extension Device {
         members.sort { $0.start < $1.start }
         hosts[host].offers.append(Offer(members: members))
         hosts[host].nextOffer &+= 1
+        touchHost(host)
     }
 
     private mutating func offer(_ planned: PlannedExtent, to host: Int) -> Offer.Member {
@@ -291,5 +294,6 @@ extension Device {
     private mutating func insertPiece(_ piece: TagRecord.Piece, at sequence: Int, of tag: Int32) {
         while tags[Int(tag)].pieces.count <= sequence { tags[Int(tag)].pieces.append(piece) }
         tags[Int(tag)].pieces[sequence] = piece
+        touchTag(tag)
     }
 }

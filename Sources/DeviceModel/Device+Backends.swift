@@ -37,6 +37,7 @@ extension Device {
         backendSlots[backend.tag] = slot
         backendList.append(slot)
         nextBackendID = max(nextBackendID, backend.id &+ 1)
+        touchBackend(slot)
         backendGeneration &+= 1
     }
 
@@ -54,17 +55,21 @@ extension Device {
         if let last = backendList.popLast(), last != slot {
             backendList[Int(position)] = last
             backendPositions[Int(last)] = position
+            touchBackend(last)
         }
+        touchBackend(slot)
         freeBackends.append(slot)
         history.insert(tag)
         effects.append(.remove(backend: backend.id))
         backendGeneration &+= 1
     }
 
-    /// A backend whose bytes could not be zeroed is never offered again.
-    public mutating func quarantine(backend id: UInt32) {
+    /// Notes whether a backend that had to be zeroed was. One whose bytes could not be zeroed is never offered again.
+    public mutating func noteZeroed(backend id: UInt32, succeeded: Bool) {
         for slot in backendList where backends[Int(slot)]?.id == id {
-            backends[Int(slot)]?.isQuarantined = true
+            backends[Int(slot)]?.needsZero = false
+            if !succeeded { backends[Int(slot)]?.isQuarantined = true }
+            touchBackend(slot)
             backendGeneration &+= 1
         }
     }

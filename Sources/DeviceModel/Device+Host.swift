@@ -17,6 +17,7 @@ extension Device {
         try coverOffer(members, by: ranges)
         pieces.removeAll { $0.slot < 0 }
         try checkWholes(host: host, code: .invalidExtentList)
+        try checkSharedOffer(members)
         guard pieces.count - members.count(where: { $0.slot >= 0 }) <= availableExtents else {
             throw Refusal(.resourcesExhausted, .extentLimit)
         }
@@ -39,8 +40,23 @@ extension Device {
             }
         }
         hosts[host].removeOldestOffer()
+        touchHost(host)
         if !slots.isEmpty { hosts[host].generation &+= 1 }
         postAnswer(of: host, members: members, accepted: slots)
+    }
+
+    /// An offer with shared capacity is accepted whole or not at all.
+    private func checkSharedOffer(_ members: [Offer.Member]) throws(Refusal) {
+        var live = 0
+        var isShared = false
+        for member in members where member.slot >= 0 {
+            live += 1
+            if regions[Int(extents[Int(member.slot)].region)].isSharable { isShared = true }
+        }
+        guard isShared, !pieces.isEmpty else { return }
+        guard pieces.count == live, pieces.allSatisfy({ coversWholeExtent($0) }) else {
+            throw Refusal(.invalidExtentList, .wholeTagOnly)
+        }
     }
 
     private mutating func postAnswer(of host: Int, members: [Offer.Member], accepted slots: [Int32]) {
@@ -95,6 +111,7 @@ extension Device {
         let released = pieces.map { describe($0) }
         _ = take(sanitize: false)
         hosts[host].generation &+= 1
+        touchHost(host)
         postToFM(.capacityReleased, host: host, count: released.count) { released[$0] }
     }
 
@@ -121,8 +138,16 @@ extension Device {
     }
 
     /// Notes that a descriptor for the extent that covers `address` was handed out: its bytes matter from now on.
-    public mutating func noteDescriptor(of host: Int, at address: UInt64) {
-        guard let region = region(of: address), let entry = hosts[host].indexes[region].entry(covering: address) else { return }
-        objects[Int(extents[Int(entry.slot)].object)].isMaterialised = true
+    ///
+    /// - Returns: whether it was the first.
+    public mutating func noteDescriptor(of host: Int, at address: UInt64) -> Bool {
+        guard let region = region(of: address), let entry = hosts[host].indexes[region].entry(covering: address) else {
+            return false
+        }
+        let object = extents[Int(entry.slot)].object
+        guard !objects[Int(object)].isMaterialised else { return false }
+        objects[Int(object)].isMaterialised = true
+        touchObject(object)
+        return true
     }
 }

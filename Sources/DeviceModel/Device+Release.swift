@@ -37,19 +37,27 @@ extension Device {
         try release(host: host, options: options)
     }
 
-    /// Fills `pieces` with `length` bytes of a tag's extents: whole as far as that goes, and the last one cut at its upper end.
+    /// Fills `pieces` with the highest `length` bytes of a tag's extents.
+    ///
+    /// By address, because that is the same before and after a restart.
     private mutating func pickByTag(_ holding: Holding, length: UInt64) {
         pieces.removeAll(keepingCapacity: true)
-        var left = length
         var slot = holding.first
-        while slot >= 0, left > 0 {
+        while slot >= 0 {
             let record = extents[Int(slot)]
-            let taken = min(left, record.length)
-            pieces.append(Piece(slot: slot, start: record.end - taken, length: taken))
-            left -= taken
+            pieces.append(Piece(slot: slot, start: record.start, length: record.length))
             slot = record.next
         }
         pieces.sort { $0.start < $1.start }
+        var surplus = holding.acceptedBytes + holding.offeredBytes - length
+        var unused = 0
+        while surplus >= pieces[unused].length {
+            surplus -= pieces[unused].length
+            unused += 1
+        }
+        pieces.removeFirst(unused)
+        pieces[0].start += surplus
+        pieces[0].length -= surplus
     }
 
     /// 5605h with policy 1 (prescriptive): the ranges that the list names. A tag in the list must be the extent's.
@@ -90,7 +98,9 @@ extension Device {
             return
         }
         guard pieces.count <= hosts[host].log.room else { throw Refusal(.retryRequired, .eventLogFull) }
+        touchHost(host)
         for (index, piece) in pieces.enumerated() {
+            touchExtent(piece.slot)
             extents[Int(piece.slot)].isReleasing = true
             if options.contains(.sanitize) { extents[Int(piece.slot)].sanitize = true }
             hosts[host].log.append(event(.releaseCapacity, extent: describe(piece), more: index + 1 < pieces.count))
@@ -98,6 +108,7 @@ extension Device {
     }
 
     private mutating func force(host: Int, sanitize: Bool) {
+        touchHost(host)
         var withdrawn: [Extent] = []
         for piece in pieces {
             if extents[Int(piece.slot)].state == .accepted {
@@ -130,6 +141,7 @@ extension Device {
         parts.append(.init(start: piece.start, length: piece.length, slot: -1))
         if piece.end < member.end { parts.append(.init(start: piece.end, length: member.end - piece.end, slot: member.slot)) }
         hosts[host].offers[offer].members.replaceSubrange(position...position, with: parts)
+        hosts[host].noteOfferChanged(extents[Int(piece.slot)].offer)
     }
 
     /// After a cut, the member at the part's addresses belongs to the part's slot.

@@ -29,6 +29,7 @@ extension Device {
         let slot = try sharableTag(tag)
         guard !tags[slot].isReferenced else { return false }
         tags[slot].isReferenced = true
+        touchTag(Int32(slot))
         tagGeneration &+= 1
         return true
     }
@@ -41,6 +42,7 @@ extension Device {
         let slot = try sharableTag(tag)
         guard tags[slot].isReferenced else { return false }
         tags[slot].isReferenced = false
+        touchTag(Int32(slot))
         tagGeneration &+= 1
         settleTag(Int32(slot))
         return true

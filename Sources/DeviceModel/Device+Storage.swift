@@ -15,6 +15,20 @@ extension Device {
             slot = Int32(extents.count)
             extents.append(record)
         }
+        touchExtent(slot)
+        enterExtent(slot)
+        return slot
+    }
+
+    /// Puts an extent that was stored back in its slot, which is free.
+    mutating func restoreExtent(_ record: ExtentRecord, in slot: Int32) {
+        extents[Int(slot)] = record
+        enterExtent(slot)
+    }
+
+    /// Enters the extent in `slot` in all indexes and sums.
+    private mutating func enterExtent(_ slot: Int32) {
+        let record = extents[Int(slot)]
         let host = Int(record.host)
         hosts[host].indexes[Int(record.region)].insert(
             .init(start: record.start, end: record.end, slot: slot, accepted: record.state == .accepted))
@@ -28,13 +42,13 @@ extension Device {
             hosts[host].offeredBytes += record.length
         }
         if record.tag >= 0 { link(slot) }
-        return slot
     }
 
     /// Turns an offered extent into an accepted one.
     mutating func acceptExtent(_ slot: Int32) {
         let record = extents[Int(slot)]
         let host = Int(record.host)
+        touchExtent(slot)
         extents[Int(slot)].state = .accepted
         hosts[host].indexes[Int(record.region)].accept(start: record.start)
         hosts[host].acceptedExtents += 1
@@ -64,6 +78,7 @@ extension Device {
             hosts[host].offeredBytes -= record.length
         }
         if record.tag >= 0 { unlink(slot) }
+        touchExtent(slot)
         extents[Int(slot)].state = .free
         freeExtents.append(slot)
     }
@@ -74,13 +89,16 @@ extension Device {
         // What was only on offer was never reachable, so there is nothing to hide.
         let sanitizes =
             record.state == .accepted && (sanitize || record.sanitize || regions[Int(record.region)].sanitizeOnRelease)
-        if record.tag >= 0, sanitizes { tags[Int(record.tag)].sanitize = true }
+        if record.tag >= 0, sanitizes {
+            tags[Int(record.tag)].sanitize = true
+            touchTag(record.tag)
+        }
         unlinkExtent(slot)
         let isShared = record.tag >= 0 && tags[Int(record.tag)].isSharable
         if !isShared {
             bytesInUse -= record.length
             if case .backend = objects[Int(record.object)].identity, sanitizes {
-                effects.append(.zero(objects[Int(record.object)].identity, offset: 0, length: record.length))
+                zeroBackend(tag: tags[Int(record.tag)].tag)
             } else if objects[Int(record.object)].references > 1, objects[Int(record.object)].isMaterialised {
                 // The rest of this pool allocation lives on elsewhere; what nobody has any more goes back to the system.
                 effects.append(.zero(objects[Int(record.object)].identity, offset: record.offset, length: record.length))
@@ -107,6 +125,8 @@ extension Device {
             part.state = state
             part.isReleasing = false
             part.sanitize = false
+            // Noted for the next commit as a change of its own.
+            part.isDirty = false
             added(addExtent(part))
             position = range.start + range.length
         }
@@ -190,6 +210,7 @@ extension Device {
         }
         tagSlots[tag] = slot
         tagList.append(slot)
+        touchTag(slot)
         tagGeneration &+= 1
         return slot
     }
@@ -200,20 +221,29 @@ extension Device {
         let record = tags[Int(slot)]
         for piece in record.pieces {
             bytesInUse -= piece.length
-            if case .backend = objects[Int(piece.object)].identity, record.sanitize {
-                effects.append(.zero(objects[Int(piece.object)].identity, offset: 0, length: piece.length))
-            }
+            if case .backend = objects[Int(piece.object)].identity, record.sanitize { zeroBackend(tag: record.tag) }
             dropObject(piece.object)
         }
         tagSlots[record.tag] = nil
         if let last = tagList.popLast(), last != slot {
             tagList[Int(record.position)] = last
             tags[Int(last)].position = record.position
+            touchTag(last)
         }
+        touchTag(slot)
         tags[Int(slot)].pieces = []
+        tags[Int(slot)].position = -1
         freeTags.append(slot)
         history.insert(record.tag)
         tagGeneration &+= 1
+    }
+
+    /// Has a backend zeroed. That it must be is part of the change, so that a crash before it is done is made up for at start.
+    private mutating func zeroBackend(tag: Tag) {
+        guard let slot = backendSlots[tag], let backend = backends[Int(slot)] else { return }
+        backends[Int(slot)]?.needsZero = true
+        touchBackend(slot)
+        effects.append(.zero(.backend(backend.id), offset: 0, length: backend.size))
     }
 
     // MARK: Memory objects
@@ -221,12 +251,16 @@ extension Device {
     /// A new object without references; its creator adds them at once.
     mutating func addObject(_ identity: MemoryObject) -> Int32 {
         let record = ObjectRecord(identity: identity, references: 0, isMaterialised: false)
+        let slot: Int32
         if let reused = freeObjects.popLast() {
-            objects[Int(reused)] = record
-            return reused
+            slot = reused
+            objects[Int(slot)] = record
+        } else {
+            slot = Int32(objects.count)
+            objects.append(record)
         }
-        objects.append(record)
-        return Int32(objects.count - 1)
+        touchObject(slot)
+        return slot
     }
 
     mutating func addPoolObject(size: UInt64) -> Int32 {
@@ -240,6 +274,7 @@ extension Device {
         if case .pool = objects[Int(slot)].identity, objects[Int(slot)].isMaterialised {
             effects.append(.discard(objects[Int(slot)].identity))
         }
+        touchObject(slot)
         freeObjects.append(slot)
     }
 }

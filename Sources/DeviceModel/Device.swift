@@ -48,6 +48,9 @@ public struct Device: Sendable {
     /// The caller's clock, ns; set it before each command.
     public var now: UInt64 = 0
 
+    /// What has changed since the last commit.
+    var changes = ChangeLists()
+
     /// Work for the memory behind the device, in order.
     public internal(set) var effects: [MemoryEffect] = []
 
@@ -143,7 +146,9 @@ public struct Device: Sendable {
     public var timestamp: UInt64 { clockOffset.map { now &+ $0 } ?? 0 }
 
     /// Sets the device time (0301h).
-    public mutating func setTimestamp(_ value: UInt64) { clockOffset = value &- now }
+    public mutating func setTimestamp(_ value: UInt64) {
+        clockOffset = value &- now
+    }
 
     // MARK: Event logs
 
@@ -161,6 +166,7 @@ public struct Device: Sendable {
         guard let host else { return try fmLog.clear(handles) }
         try checkHost(host)
         try hosts[host].log.clear(handles)
+        touchHost(host)
     }
 
     /// Clears all records of a host's log, or for nil of the FM's; see ``EventLog/clearAll()``.
@@ -168,6 +174,7 @@ public struct Device: Sendable {
         guard let host else { return try fmLog.clearAll() }
         try checkHost(host)
         try hosts[host].log.clearAll()
+        touchHost(host)
     }
 
     func event(_ kind: DeviceEvent.Kind, host: Int = 0, region: Int = 0, extent: Extent, more: Bool) -> DeviceEvent {
@@ -185,6 +192,21 @@ public struct Device: Sendable {
         for index in 0..<count {
             fmLog.append(event(kind, host: host, extent: extent(index), more: index + 1 < count))
         }
+    }
+
+    /// A backend was deleted, and its memory is not closed yet.
+    public var removesBackend: Bool {
+        effects.contains { if case .remove = $0 { true } else { false } }
+    }
+
+    /// Memory objects that have bytes: all backends, and pool allocations whose descriptor was handed out.
+    public var memoryObjects: [MemoryObject] {
+        var found: [MemoryObject] = []
+        for slot in backendList { if let backend = backends[Int(slot)] { found.append(.backend(backend.id)) } }
+        for record in objects where record.references > 0 && record.isMaterialised {
+            if case .pool = record.identity { found.append(record.identity) }
+        }
+        return found
     }
 
     /// Takes the memory effects noted so far.

@@ -26,6 +26,21 @@ public struct DeviceEvent: Sendable, Equatable {
     public var timestamp: UInt64
     /// Non-zero, unique in its log.
     public var handle: UInt16
+
+    public init(
+        kind: Kind, host: UInt16, region: UInt8, more: Bool, extent: Extent, availableExtents: UInt32, availableTags: UInt32,
+        timestamp: UInt64, handle: UInt16
+    ) {
+        self.kind = kind
+        self.host = host
+        self.region = region
+        self.more = more
+        self.extent = extent
+        self.availableExtents = availableExtents
+        self.availableTags = availableTags
+        self.timestamp = timestamp
+        self.handle = handle
+    }
 }
 
 /// One event log: the oldest records stay, what does not fit is counted as overflow.
@@ -36,6 +51,12 @@ public struct EventLog: Sendable {
         /// Device time of the first and of the last loss, ns.
         public var first: UInt64
         public var last: UInt64
+
+        public init(count: UInt16, first: UInt64, last: UInt64) {
+            self.count = count
+            self.first = first
+            self.last = last
+        }
     }
 
     public let capacity: Int
@@ -47,9 +68,16 @@ public struct EventLog: Sendable {
     /// A ring that grows up to `capacity`, so an idle log costs nothing.
     private var ring: [DeviceEvent] = []
     private var head = 0
-    private var nextHandle: UInt16 = 1
+    /// Number of the oldest record; records are numbered from 0 for as long as the device lives.
+    private(set) var firstNumber: UInt64 = 0
+    /// What is durable: the overflow, and the records from `savedFirst` to before `savedEnd`.
+    private var savedFirst: UInt64 = 0
+    private var savedEnd: UInt64 = 0
 
     init(capacity: Int) { self.capacity = capacity }
+
+    /// Number that the next record gets.
+    var endNumber: UInt64 { firstNumber + UInt64(count) }
 
     /// Records that still fit.
     public var room: Int { capacity - count }
@@ -63,8 +91,8 @@ public struct EventLog: Sendable {
     mutating func append(_ event: DeviceEvent) {
         if count == ring.count { grow() }
         var event = event
-        event.handle = nextHandle
-        nextHandle = nextHandle == .max ? 1 : nextHandle + 1
+        // 1 to FFFFh, and again from 1.
+        event.handle = UInt16(truncatingIfNeeded: endNumber % 65_535) + 1
         ring[wrap(head + count)] = event
         count += 1
         if count == 1 { activations &+= 1 }
@@ -112,7 +140,36 @@ public struct EventLog: Sendable {
     private mutating func drop(_ records: Int) {
         guard records > 0 else { return }
         head = wrap(head + records)
+        firstNumber += UInt64(records)
         count -= records
         overflow = nil
     }
+
+    // MARK: Durability
+
+    /// Counts activations on from another log, in whose place this one comes: whoever waits for a record is told once more.
+    mutating func continueActivations(of other: EventLog) {
+        activations = other.activations &+ (count > 0 ? 1 : 0)
+    }
+
+    /// A log whose first record will have this number.
+    init(capacity: Int, firstNumber: UInt64, overflow: Overflow?) {
+        self.capacity = capacity
+        self.firstNumber = firstNumber
+        self.overflow = overflow
+        savedFirst = firstNumber
+        savedEnd = firstNumber
+    }
+
+    /// Numbers of records that came since the last call and are still there, and the number before which records have gone.
+    mutating func takeChanges() -> (added: Range<UInt64>, gone: Range<UInt64>) {
+        let added = max(savedEnd, firstNumber)..<max(savedEnd, endNumber)
+        let gone = savedFirst..<min(max(firstNumber, savedFirst), savedEnd)
+        savedFirst = firstNumber
+        savedEnd = endNumber
+        return (added, gone)
+    }
+
+    /// Everything that is there is durable.
+    mutating func noteSaved() { _ = takeChanges() }
 }

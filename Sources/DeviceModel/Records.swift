@@ -45,8 +45,14 @@ struct ExtentRecord {
     var isReleasing: Bool
     /// Its bytes are zeroed when it is released.
     var sanitize: Bool
+    /// Changed since the last commit.
+    var isDirty = false
 
     var end: UInt64 { start + length }
+
+    static let unused = ExtentRecord(
+        start: 0, length: 0, offset: 0, object: -1, tag: -1, previous: -1, next: -1, offer: 0, host: 0, sequence: 0, region: 0,
+        state: .free, isReleasing: false, sanitize: false)
 }
 
 /// The memory behind extents; see ``MemoryObject``.
@@ -56,6 +62,8 @@ struct ObjectRecord {
     var references: Int32
     /// A descriptor of it was handed out, so it has bytes that matter.
     var isMaterialised: Bool
+    /// Changed since the last commit.
+    var isDirty = false
 }
 
 /// What one host has of one tag.
@@ -88,8 +96,10 @@ struct TagRecord {
     var holdings: [Holding]
     /// Sharable: by sequence number.
     var pieces: [Piece]
-    /// Place in the list of tags.
+    /// Place in the list of tags; −1 once the tag has ended.
     var position: Int32
+    /// Changed since the last commit.
+    var isDirty = false
 
     func holding(of host: Int) -> Int? { holdings.firstIndex { $0.host == host } }
 }
@@ -116,6 +126,8 @@ public struct Backend: Sendable, Equatable {
     /// For files: the path as it was given.
     public let path: String
     public internal(set) var isQuarantined = false
+    /// A holder released it for sanitizing, and its bytes are not known to be zero yet.
+    public internal(set) var needsZero = false
 
     public init(id: UInt32, tag: Tag, size: UInt64, kind: UInt8, hugePages: Bool, path: String) {
         self.id = id
@@ -124,6 +136,12 @@ public struct Backend: Sendable, Equatable {
         self.kind = kind
         self.hugePages = hugePages
         self.path = path
+    }
+
+    /// For who restores a backend from its row.
+    public mutating func restore(isQuarantined: Bool, needsZero: Bool) {
+        self.isQuarantined = isQuarantined
+        self.needsZero = needsZero
     }
 }
 
@@ -167,6 +185,13 @@ struct Host {
     var acceptedExtents = 0
     var acceptedBytes: UInt64 = 0
     var offeredBytes: UInt64 = 0
+    /// Changed since the last commit, its logs and offers included.
+    var isDirty = false
+    /// Offers from this number to before `savedOffersEnd` are durable.
+    var savedFirstOffer: UInt32 = 0
+    var savedOffersEnd: UInt32 = 0
+    /// Numbers of durable offers that have lost extents since.
+    var changedOffers: [UInt32] = []
 
     var openOffers: Int { offers.count - firstOffer }
 

@@ -8,8 +8,25 @@ struct TagHistory {
     private(set) var queue: [(tag: Tag, age: UInt64)] = []
     private var head = 0
     private var clock: UInt64 = 0
+    /// Note in `changed` which tags came or were forgotten.
+    var isTracking = false
+    private var changed: [Tag] = []
 
     init(capacity: Int) { self.capacity = capacity }
+
+    /// The history that the rows tell, in any order.
+    init(capacity: Int, rows: [HistoryRow]) throws(StateError) {
+        self.capacity = capacity
+        for row in rows.sorted(by: { $0.age < $1.age }) {
+            guard row.age < .max / 2, age.updateValue(row.age, forKey: row.tag) == nil else {
+                throw StateError("the list of released tags has tag \(row.tag) twice, or with an impossible age")
+            }
+            clock = row.age
+            queue.append((row.tag, row.age))
+        }
+        // A smaller limit than before forgets the oldest.
+        forgetOldest()
+    }
 
     func contains(_ tag: Tag) -> Bool { age[tag] != nil }
 
@@ -17,15 +34,28 @@ struct TagHistory {
         clock += 1
         age[tag] = clock
         queue.append((tag, clock))
-        while age.count > capacity {
-            let oldest = queue[head]
-            head += 1
-            if age[oldest.tag] == oldest.age { age[oldest.tag] = nil }
-        }
+        if isTracking { changed.append(tag) }
+        forgetOldest()
         // Sweeps when most of the queue is used up or out of date, so each tag costs a constant on average.
         if queue.count > 2 * age.count + 64 {
             queue = queue[head...].filter { age[$0.tag] == $0.age }
             head = 0
         }
+    }
+
+    private mutating func forgetOldest() {
+        while age.count > capacity {
+            let oldest = queue[head]
+            head += 1
+            guard age[oldest.tag] == oldest.age else { continue }
+            age[oldest.tag] = nil
+            if isTracking { changed.append(oldest.tag) }
+        }
+    }
+
+    /// Calls `body` for each tag that changed since the last call: its age, or nil if it was forgotten.
+    mutating func drainChanges<Failure>(_ body: (Tag, UInt64?) throws(Failure) -> Void) throws(Failure) {
+        for tag in changed { try body(tag, age[tag]) }
+        changed.removeAll(keepingCapacity: true)
     }
 }

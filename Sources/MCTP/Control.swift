@@ -1,11 +1,11 @@
-/// Answers MCTP control requests (DSP0236 §12): what a bus owner needs to find an endpoint and give it an EID.
+/// Answers MCTP control requests (DSP0236, MCTP control messages): what a bus owner needs to find an endpoint and give it an EID.
 ///
 /// Served: Set Endpoint ID, Get Endpoint ID, Get Endpoint UUID, Get MCTP Version Support, Get Message Type Support. Every other command
 /// gets ERROR_UNSUPPORTED_CMD, Get Vendor Defined Message Support too: this endpoint has no vendor defined messages (types 7Eh and
 /// 7Fh) to tell of, and the command is optional then.
 struct ControlResponder: ~Copyable {
     /// Our endpoint ID; 0 until one is assigned.
-    private(set) var eid: EndpointID
+    var eid: EndpointID
     private let uuid: UInt128
     /// Served message types, control first, then as configured, each once.
     private let messageTypes: [UInt8]
@@ -61,13 +61,9 @@ struct ControlResponder: ~Copyable {
         buffer[1] = command
         length = 3
         buffer[2] = execute(command, body.extracting(droppingFirst: 2))
-        if buffer[2] != CompletionCode.success { length = 3 }
 
-        var answer = header.reply()
-        // Who addressed the link's other end, or everybody, learns our ID; who addressed an ID is answered from it, although a Set
-        // Endpoint ID has just changed it (Linux drops the answer otherwise).
-        if answer.source == .null || answer.source == .broadcast { answer.source = eid }
-        return answer
+        // A Set Endpoint ID is answered from the new ID only if no other was addressed; Linux drops the answer otherwise.
+        return header.reply(from: eid)
     }
 
     /// Body of the last answer, from the byte after the message type on.
@@ -78,7 +74,7 @@ struct ControlResponder: ~Copyable {
         }
     }
 
-    /// Appends the data of the answer to `buffer` and returns the completion code.
+    /// Returns the completion code; appends the data of the answer to `buffer` only on success.
     private mutating func execute(_ command: UInt8, _ data: RawSpan) -> UInt8 {
         switch command {
         case Command.setEndpointID:
@@ -106,7 +102,7 @@ struct ControlResponder: ~Copyable {
     }
 
     /// Operations 0 (set) and 1 (force) take the ID. 2 (reset to the static ID) and 3 (set the discovered flag) are for endpoints
-    /// and bindings that have such a thing; DSP0236 §12.3 wants ERROR_INVALID_DATA from the others.
+    /// and bindings that have such a thing; DSP0236 wants ERROR_INVALID_DATA from the others.
     private mutating func setEndpointID(operation: UInt8, _ id: EndpointID) -> UInt8 {
         guard operation <= 1, id.isUnicast else { return CompletionCode.invalidData }
         eid = id

@@ -22,7 +22,7 @@ public struct Endpoint: ~Copyable {
         public var uuid: UInt128
         /// Message types to deliver, each 1…127. Control messages are always served.
         public var messageTypes: [UInt8]
-        /// Largest body to deliver, in bytes, the type byte not counted.
+        /// Largest body to deliver, in bytes, the type byte not counted: 0…`largestMessageLimit`; what is outside counts as the nearest.
         public var maximumMessage: Int
         /// Largest packet of the link, in bytes, transport header included.
         public var maximumPacket: Int
@@ -44,6 +44,8 @@ public struct Endpoint: ~Copyable {
 
     /// Messages that can be in reassembly at a time on one link.
     public static var maximumUnfinishedMessages: Int { Reassembler.slotCount }
+    /// Most that `Configuration.maximumMessage` can be, in bytes.
+    public static let largestMessageLimit = 1 << 20
 
     /// Dropped packets and messages so far.
     public private(set) var drops = DropCounters()
@@ -56,12 +58,12 @@ public struct Endpoint: ~Copyable {
     private let maximumMessage: Int
 
     public init(_ configuration: Configuration) {
-        reassembler = Reassembler(maximumMessage: configuration.maximumMessage)
+        maximumMessage = min(max(configuration.maximumMessage, 0), Self.largestMessageLimit)
+        reassembler = Reassembler(maximumMessage: maximumMessage)
         responder = ControlResponder(
             eid: configuration.eid, uuid: configuration.uuid, messageTypes: configuration.messageTypes,
             isPadded: configuration.paddedPackets)
         maximumPacket = configuration.maximumPacket
-        maximumMessage = configuration.maximumMessage
         var low: UInt64 = 1 << UInt64(MessageType.control)
         var high: UInt64 = 0
         for type in configuration.messageTypes where type < 0x80 {
@@ -72,7 +74,12 @@ public struct Endpoint: ~Copyable {
     }
 
     /// Our EID on this link; 0 until one is assigned. A Set Endpoint ID changes it.
-    public var eid: EndpointID { responder.eid }
+    ///
+    /// Whoever keeps it durable sets it back when that fails.
+    public var eid: EndpointID {
+        get { responder.eid }
+        set { responder.eid = newValue }
+    }
 
     /// Feeds one packet, transport header first. Bodies that earlier calls gave out are no longer valid. Never traps.
     public mutating func receive(_ bytes: RawSpan) -> Reception {

@@ -1,5 +1,5 @@
 /// Cuts a message body into packets: the first holds the message type and the start of the body, all but the last have the same size
-/// (DSP0236 §8.4).
+/// (DSP0236 §8).
 ///
 /// It holds no bytes, only a position: give the same body to every call of `next`.
 public struct Fragmenter: Sendable {
@@ -7,7 +7,9 @@ public struct Fragmenter: Sendable {
     private let bodyLength: Int
     private let packetPayload: Int
     private var sequence: UInt8
+    /// Bytes of body in the packets so far; none yet if the first packet had room for the type byte only.
     private var sent = 0
+    private var isStarted = false
     /// Every packet has been written.
     public private(set) var isFinished = false
 
@@ -35,7 +37,7 @@ public struct Fragmenter: Sendable {
     /// shorter than announced.
     public mutating func next(_ body: RawSpan, into out: inout MutableRawSpan) -> Int {
         guard !isFinished else { return 0 }
-        let isFirst = sent == 0 && !started
+        let isFirst = !isStarted
         let prefix = Packet.headerLength + (isFirst ? 1 : 0)
         let remaining = bodyLength &- sent
         let room = isFirst ? packetPayload &- 1 : packetPayload
@@ -54,13 +56,10 @@ public struct Fragmenter: Sendable {
         if isFirst { out.set(header.type | (header.integrityCheck ? 0x80 : 0), at: 4) }
         out.copy(body.extracting(sent..<sent &+ count), to: prefix)
 
-        started = true
+        isStarted = true
         sent &+= count
-        sequence = sequence &+ 1 & 0x03
+        sequence = (sequence &+ 1) & 0x03
         isFinished = isLast
         return prefix &+ count
     }
-
-    /// The first packet has been written; it may have held nothing but the type byte.
-    private var started = false
 }

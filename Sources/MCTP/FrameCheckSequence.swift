@@ -24,8 +24,6 @@ struct FrameCheckSequence {
         update(length)
     }
 
-    init() {}
-
     @inline(__always)
     mutating func update(_ byte: UInt8) {
         value = value >> 8 ^ Self.tables[Int(UInt8(truncatingIfNeeded: value) ^ byte)]

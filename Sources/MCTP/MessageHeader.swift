@@ -1,5 +1,5 @@
 /// MCTP endpoint ID: 0 null (the endpoint at the other end of the link, whatever its ID), 255 broadcast, 1–7 reserved, 8–254 usable
-/// (DSP0236 §8.2).
+/// (DSP0236, special endpoint IDs).
 public typealias EndpointID = UInt8
 
 extension EndpointID {
@@ -13,7 +13,7 @@ extension EndpointID {
 
 /// MCTP message types that this module names (DSP0239).
 public enum MessageType {
-    /// MCTP control messages (DSP0236 §12).
+    /// MCTP control messages (DSP0236).
     public static let control: UInt8 = 0x00
     /// CXL FM API over MCTP (DSP0234).
     public static let fmAPI: UInt8 = 0x07
@@ -50,5 +50,12 @@ public struct MessageHeader: Equatable, Sendable {
     /// swap is right even after the endpoint's own EID has changed.
     public func reply() -> MessageHeader {
         MessageHeader(destination: source, source: destination, tag: tag, tagOwner: false, type: type)
+    }
+
+    /// As `reply()`, but who addressed no EID in particular, EID 0 or everybody, is answered from `own`, and so learns it.
+    public func reply(from own: EndpointID) -> MessageHeader {
+        var answer = reply()
+        if !answer.source.isUnicast { answer.source = own }
+        return answer
     }
 }

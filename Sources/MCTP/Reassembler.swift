@@ -1,4 +1,4 @@
-/// Puts messages back together from their packets (DSP0236 §8.4 to §8.6).
+/// Puts messages back together from their packets (DSP0236 §8, message assembly and dropped packets).
 ///
 /// A message in progress is known by source EID, destination EID, tag and TO bit. There are `slotCount` slots; a message that needs one
 /// when all are taken evicts the one that started first. All slots share one array that grows by a message at a time, so a link pays
@@ -15,7 +15,7 @@ struct Reassembler: ~Copyable {
     }
 
     private struct Slot {
-        var key = UInt32.max
+        var key = Slot.free
         var type: UInt8 = 0
         var nextSequence: UInt8 = 0
         /// Payload bytes of the first packet, type byte included: the size of every middle packet.
@@ -24,6 +24,9 @@ struct Reassembler: ~Copyable {
         var length = 0
         /// Place in the order of starts.
         var started: UInt64 = 0
+
+        /// The key of a slot that is not in use; no packet has it.
+        static let free = UInt32.max
     }
 
     private var slots = [Slot](repeating: Slot(), count: slotCount)
@@ -32,9 +35,9 @@ struct Reassembler: ~Copyable {
     private var pool: [UInt8] = []
     private let maximumMessage: Int
 
-    /// - Parameter maximumMessage: limit of a body, in bytes, the type byte not counted.
+    /// - Parameter maximumMessage: limit of a body, in bytes, the type byte not counted; 0…`Endpoint.largestMessageLimit`.
     init(maximumMessage: Int) {
-        self.maximumMessage = max(maximumMessage, 0)
+        self.maximumMessage = maximumMessage
     }
 
     /// Gives up the unfinished message with the key of `packet`, if there is one.
@@ -52,7 +55,7 @@ struct Reassembler: ~Copyable {
         let (slot, evicted) = claim()
         slots[slot].key = Self.key(packet)
         slots[slot].type = packet.message.type
-        slots[slot].nextSequence = packet.sequence &+ 1 & 0x03
+        slots[slot].nextSequence = (packet.sequence &+ 1) & 0x03
         slots[slot].unit = body.byteCount &+ 1
         slots[slot].length = 0
         slots[slot].started = starts
@@ -73,7 +76,7 @@ struct Reassembler: ~Copyable {
         }
         guard payload.byteCount <= maximumMessage &- slots[slot].length else { return lose(slot, .longMessage) }
         store(payload, in: slot)
-        slots[slot].nextSequence = packet.sequence &+ 1 & 0x03
+        slots[slot].nextSequence = (packet.sequence &+ 1) & 0x03
         guard isLast else { return .more }
         release(slot)
         let header = MessageHeader(
@@ -85,13 +88,11 @@ struct Reassembler: ~Copyable {
     /// Body of the message that was completed in `slot`, until the next packet; empty for a slot that never held one.
     @_lifetime(borrow self)
     func body(_ slot: Int) -> RawSpan {
-        let range = slots.indices.contains(slot) ? slot * maximumMessage..<slot * maximumMessage + slots[slot].length : 0..<0
+        let length = slots.indices.contains(slot) ? slots[slot].length : 0
+        let start = length > 0 ? slot &* maximumMessage : 0
         // Bytes of bytes: the span has no padding that could be exposed.
-        return unsafe pool.span.bytes.extracting(range)
+        return unsafe pool.span.bytes.extracting(start..<start &+ length)
     }
-
-    /// Bytes that the message buffers take.
-    var memory: Int { pool.count }
 
     // MARK: - Slots
 
@@ -108,7 +109,7 @@ struct Reassembler: ~Copyable {
     private mutating func claim() -> (slot: Int, evicted: Bool) {
         var oldest = 0
         for slot in slots.indices {
-            if slots[slot].key == UInt32.max {
+            if slots[slot].key == Slot.free {
                 grow(to: slot)
                 return (slot, false)
             }
@@ -127,7 +128,7 @@ struct Reassembler: ~Copyable {
 
     /// Frees the slot; its bytes stay readable until the slot is claimed again.
     private mutating func release(_ slot: Int) {
-        slots[slot].key = UInt32.max
+        slots[slot].key = Slot.free
         active &-= 1
     }
 

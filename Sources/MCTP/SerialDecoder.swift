@@ -14,15 +14,16 @@ public enum SerialEvent: Equatable, Sendable {
 /// Length and check sequence are read as sent by libmctp, Linux and others (not escaped) first, and as escaped if that fails. After a bad
 /// frame the search for a flag goes on at the byte behind the bad frame's opening flag.
 ///
-/// Garbage costs linear time: every rejected start is a flag followed by 01h, and costs at most two passes over the `maximumFrame` bytes
-/// behind it; a call that ends in `.needMore` repeats at most one such start.
+/// Garbage costs linear time. Only a flag with 01h behind it starts a reading, and a rejected one has looked at no more than `maximumFrame`
+/// bytes, each a few times; so a byte is looked at a bounded number of times, whatever the input. A call that ends in `.needMore` will
+/// repeat one reading, and no more.
 public struct SerialDecoder: ~Copyable {
     /// Most bytes that a frame can have, flags included: the room that a caller's buffer needs.
     public static var maximumFrame: Int { SerialFrame.maximumLength }
 
     public private(set) var counters = SerialCounters()
-    /// The packet of a frame with escapes; room for one word more than a packet, because whole words are stored.
-    private var packet = [264 of UInt8](repeating: 0)
+    /// The packet of a frame with escapes; as long as a packet can be.
+    private var packet = [255 of UInt8](repeating: 0)
     private var packetLength = 0
     /// The byte before the input is a flag: a frame may start here.
     private var afterFlag = false
@@ -71,9 +72,9 @@ public struct SerialDecoder: ~Copyable {
         }
     }
 
-    /// Gives up the unfinished frame that `next` is waiting for at `offset`: to be called when the line has long been silent, so that a
-    /// frame that lost its end does not hold back the good one behind it. Call `next` again with the same input.
-    public mutating func abandon(_ input: RawSpan, _ offset: inout Int) {
+    /// Gives up the unfinished frame that `next` waits for at `input[offset...]`: for a caller whose line has long been silent, so that
+    /// a frame that lost its end does not hold back a good one behind it. Call `next` again with the same input and offset.
+    public mutating func abandon(_ input: RawSpan, at offset: Int) {
         guard afterFlag, offset < input.byteCount else { return }
         counters.count(.abandoned)
         afterFlag = false

@@ -42,39 +42,42 @@ public enum SerialEncoder {
     }
 
     /// Writes one frame at `start`, where there is room for `bound(packet.byteCount)` bytes; returns its length.
+    ///
+    /// One pass over the packet, eight bytes at a time: each word goes into the check sequence and, if nothing in it needs an escape,
+    /// out as it is.
     private static func frame(_ packet: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
         let length = UInt8(truncatingIfNeeded: packet.byteCount)
-        var check = FrameCheckSequence(frameOf: length)
-        check.update(packet)
         out.set(SerialFrame.flag, at: start)
         out.set(SerialFrame.revision, at: start &+ 1)
         out.set(length, at: start &+ 2)
-        var end = escape(packet, into: &out, at: start &+ 3)
-        out.set(check.high, at: end)
-        out.set(check.low, at: end &+ 1)
-        out.set(SerialFrame.flag, at: end &+ 2)
-        end &+= SerialFrame.trailerLength
-        return end &- start
+        var check = FrameCheckSequence(frameOf: length)
+        var source = 0
+        var target = start &+ 3
+        while packet.byteCount &- source >= 8 {
+            let word = packet.word64(source)
+            check.update(word64: word)
+            if word.hits(of: SerialFrame.flag) | word.hits(of: SerialFrame.escape) == 0 {
+                out.set(word64: word, at: target)
+                target &+= 8
+            } else {
+                target = escape(packet, source..<source &+ 8, into: &out, at: target)
+            }
+            source &+= 8
+        }
+        check.update(packet.extracting(source..<packet.byteCount))
+        target = escape(packet, source..<packet.byteCount, into: &out, at: target)
+        out.set(check.high, at: target)
+        out.set(check.low, at: target &+ 1)
+        out.set(SerialFrame.flag, at: target &+ 2)
+        return target &+ SerialFrame.trailerLength &- start
     }
 
-    /// Copies `packet` to `start`, eight bytes at a time, escaping what must be; returns the end. A word is stored whole and then cut
-    /// at its first special byte; there is room for that, for the bound has two bytes for each that is left.
-    private static func escape(_ packet: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
-        var source = 0
+    /// Copies bytes of a packet to `start`, with escapes where they must be; returns the end.
+    @inline(__always)
+    private static func escape(_ packet: RawSpan, _ range: Range<Int>, into out: inout MutableRawSpan, at start: Int) -> Int {
         var target = start
-        let count = packet.byteCount
-        while source < count {
-            if count &- source >= 8 {
-                let word = packet.word64(source)
-                out.set(word64: word, at: target)
-                let special = word.hits(of: SerialFrame.flag) | word.hits(of: SerialFrame.escape)
-                let plain = special.trailingZeroBitCount >> 3
-                source &+= plain
-                target &+= plain
-                if plain == 8 { continue }
-            }
+        for source in range {
             let byte = packet.byte(source)
-            source &+= 1
             if SerialFrame.isSpecial(byte) {
                 out.set(SerialFrame.escape, at: target)
                 out.set(byte & ~SerialFrame.escapedBit, at: target &+ 1)

@@ -126,9 +126,9 @@ import Testing
         try device.makeBackend(1, blocks: 2)
         try device.makeBackend(2, blocks: 2)
         let generation = device.backendGeneration
-        device.quarantine(backend: 99)
+        device.noteZeroed(backend: 99, succeeded: false)
         #expect(device.backendGeneration == generation)
-        device.quarantine(backend: 1)
+        device.noteZeroed(backend: 1, succeeded: false)
         #expect(device.backendGeneration != generation)
         #expect(try device.backend(tag: 1).state == .quarantined)
         #expect(try device.backend(tag: 2).state == .free)
@@ -181,7 +181,7 @@ import Testing
         arguments: [
             FreeCase(code: .invalidInput, reason: .lengthZeroOrUnaligned, length: 0, tag: 77),
             FreeCase(code: .invalidInput, reason: .lengthZeroOrUnaligned, length: 64, tag: 1),
-            FreeCase(code: .invalidInput, reason: .tagHasNoBackend, length: 99 * block, tag: .none),
+            FreeCase(code: .invalidInput, reason: .tagRequired, length: 99 * block, tag: .none),
             FreeCase(code: .invalidInput, reason: .tagRequired, region: 2, tag: .none),
             FreeCase(code: .invalidInput, reason: .tagHasNoBackend, length: 99 * block, tag: 77),
             FreeCase(code: .invalidExtentList, reason: .backendSizeDiffers, tag: 1),
@@ -212,9 +212,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ListCase(.invalidInput, .tagHasNoBackend, extent(0, 3, 2, tag: 1), extent(0, 8, 1)),
+        ListCase(.invalidInput, .tagRequired, extent(0, 3, 2, tag: 1), extent(0, 8, 1)),
         ListCase(.invalidInput, .tagHasNoBackend, extent(0, 3, 3, tag: 1), extent(0, 8, 1, tag: 77)),
-        ListCase(.invalidInput, .tagHasNoBackend, extent(3, 0, 1)),
+        ListCase(.invalidInput, .tagRequired, extent(3, 0, 1)),
         ListCase(.invalidInput, .tagHasNoBackend, extent(3, 0, 1, tag: 77)),
         ListCase(.invalidInput, .tagHasNoBackend, extent(2, 0, 1, tag: 77)),
         ListCase(.invalidInput, .tagRequired, extent(2, 0, 1)),

@@ -33,7 +33,7 @@ import Testing
         expectRefused(&device, .invalidPhysicalAddress, .notAccepted) { _ = try $0.memory(of: host, at: address) }
         expectRefused(&device, .invalidInput, .unknownHost) { _ = try $0.memory(of: 3, at: address) }
         let before = device.snapshot()
-        if address != at(0, 9) { device.noteDescriptor(of: host, at: address) }
+        if address != at(0, 9) { _ = device.noteDescriptor(of: host, at: address) }
         #expect(device.snapshot() == before)
     }
 
@@ -55,7 +55,7 @@ import Testing
         var device = try makeDevice()
         try device.give(0, extent(0, 0, 8, tag: 3))
         let object = try device.memory(of: 0, at: 0).object
-        device.noteDescriptor(of: 0, at: at(0, 3))
+        _ = device.noteDescriptor(of: 0, at: at(0, 3))
 
         try device.release(host: 0, ranges: [range(0, 2, 1)])
         #expect(device.takeEffects() == [.zero(object, offset: 2 * block, length: block)])
@@ -83,10 +83,10 @@ import Testing
         let first = try device.memory(of: 0, at: at(2, 0)).object
         let second = try device.memory(of: 0, at: at(2, 2)).object
         #expect(first != second)
-        device.noteDescriptor(of: 0, at: at(2, 0))
+        _ = device.noteDescriptor(of: 0, at: at(2, 0))
         try device.addSharedAccess(host: 1, region: 2, tag: 9)
         try device.acceptOffer(1)
-        device.noteDescriptor(of: 1, at: at(2, 2))
+        _ = device.noteDescriptor(of: 1, at: at(2, 2))
         _ = try device.addReference(tag: 9)
         try device.requestRelease(host: 0, tag: 9, length: 3 * block, options: [.forced, .sanitize])
         try device.release(host: 1, ranges: [range(2, 0, 3)])

@@ -4,20 +4,31 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+// fd_set's member is called fds_bits or __fds_bits by feature macro; Swift refuses two modules that disagree, and its
+// Glibc module has the latter.
+#include <features.h>
+#pragma push_macro("__USE_XOPEN")
+#undef __USE_XOPEN
+#include <sys/select.h>
+#pragma pop_macro("__USE_XOPEN")
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -94,3 +105,9 @@ static inline int clinux_connect(int fd, const void *addr, socklen_t len) {
 }
 static inline int clinux_add_seals(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals); }
 static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
+
+// Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.
+// Not inline: <sys/resource.h> differs between this module and Swift's Glibc, which the compiler refuses.
+unsigned long long clinux_file_size_limit(void);
+// Raises the soft limit of descriptors to the hard one, and returns it.
+unsigned long long clinux_raise_descriptor_limit(void);

@@ -83,7 +83,7 @@ struct RandomWalk {
         guard let found = try? device.memory(of: host, at: address) else {
             throw Divergence(description: "host \(host) does not reach block \(place)")
         }
-        device.noteDescriptor(of: host, at: address)
+        _ = device.noteDescriptor(of: host, at: address)
         lastWritten += 1
         model.content[block.cell] = lastWritten
         if !memory.write(found.object, found.offset + address - found.extent.start, lastWritten) {

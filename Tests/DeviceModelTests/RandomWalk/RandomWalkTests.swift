@@ -19,6 +19,14 @@ import Testing
         var limits: Limits
 
         var testDescription: String { name }
+
+        var configuration: DeviceConfiguration {
+            get throws {
+                try DeviceConfiguration(
+                    kind: kind, capacity: UInt64(regions) * regionLength, hosts: 3, regions: regions, sharableRegions: sharable,
+                    blockSize: blockSize * mebibyte, limits: limits)
+            }
+        }
     }
 
     static let shapes = [
@@ -42,10 +50,7 @@ import Testing
 
     @Test(arguments: shapes)
     func deviceAndReferenceAgree(_ shape: Shape) throws {
-        let configuration = try DeviceConfiguration(
-            kind: shape.kind, capacity: UInt64(shape.regions) * regionLength, hosts: 3, regions: shape.regions,
-            sharableRegions: shape.sharable, blockSize: shape.blockSize * mebibyte, limits: shape.limits)
-        var walk = RandomWalk(configuration, seed: Self.seed, tagCount: shape.tagCount)
+        var walk = RandomWalk(try shape.configuration, seed: Self.seed, tagCount: shape.tagCount)
         do {
             for number in 1...Self.steps {
                 try walk.advance()

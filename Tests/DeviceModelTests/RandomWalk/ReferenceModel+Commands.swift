@@ -201,6 +201,8 @@ extension ReferenceModel {
         let live = offer.units.filter { blocks[host][$0]?.offer == offer.number && blocks[host][$0]?.isAccepted == false }
         let taken = units.intersection(live)
         guard takesWholes(taken, host: host) else { return .invalidExtentList }
+        let isShared = live.contains { regions[$0 / unitsPerRegion].isSharable }
+        if isShared, !taken.isEmpty, taken != live { return .invalidExtentList }
 
         var copy = self
         copy.free(live.subtracting(taken), of: host, sanitize: false)
@@ -238,7 +240,6 @@ extension ReferenceModel {
         guard hasRegion(region), (6...28).contains(where: { blockSize == 1 << UInt64($0) }) else { return .invalidInput }
         if blocks.contains(where: { host in units(of: region).contains { host[$0] != nil } }) { return .unsupported }
         if regions[region].blockSize == blockSize, regions[region].sanitizes == sanitizes { return .success }
-        if blocks.indices.contains(where: { room($0) == 0 }) { return .retryRequired }
         regions[region].blockSize = blockSize
         regions[region].sanitizes = sanitizes
         for host in blocks.indices {

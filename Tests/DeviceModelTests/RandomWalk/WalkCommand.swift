@@ -62,7 +62,7 @@ enum WalkCommand {
         case .removeBackend(let tag):
             try device.removeBackend(tag: tag)
         case .quarantine(let id):
-            device.quarantine(backend: id)
+            device.noteZeroed(backend: id, succeeded: false)
         }
     }
 

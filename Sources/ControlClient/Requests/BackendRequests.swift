@@ -1,0 +1,53 @@
+import CXLWire
+
+/// A tagged backend and, if it is a file, where that is.
+public struct BackendDescription: Equatable, Sendable {
+    public let backend: TaggedBackend
+    /// Nil if the service's path is not UTF-8.
+    public let path: String?
+
+    public init(backend: TaggedBackend, path: String?) {
+        self.backend = backend
+        self.path = path
+    }
+}
+
+// Tagged backends, on control links; listing them also on FM links.
+extension Link {
+    /// Makes a backend of `size` bytes; of anonymous memory if `path` is nil. Answers its id.
+    public mutating func createBackend(
+        _ tag: Tag, size: UInt64, path: String?, hugePages: Bool
+    ) throws(ClientError) -> UInt32 {
+        let text = Array((path ?? "").utf8)
+        let most = CreateTaggedBackend.Request.capacity(limit: Self.requestLimit)
+        guard text.count <= most else { throw .usage("the path has more than \(most) bytes") }
+        let header = CreateTaggedBackend.Header(
+            tag: tag, size: size, kind: path == nil ? .anonymous : .file, usesHugePages: hugePages,
+            pathLength: UInt16(text.count))
+        return try read(.createTaggedBackend, CreateTaggedBackend.Request.bytes(header, text)) { payload throws(ReturnCode) in
+            try CreateTaggedBackend.Response(payload).id
+        }
+    }
+
+    public mutating func deleteBackend(_ tag: Tag) throws(ClientError) {
+        try command(.deleteTaggedBackend, tag.bytes)
+    }
+
+    public mutating func backends() throws(ClientError) -> Listing<TaggedBackend> {
+        try list(.listTaggedBackends) { link, start throws(ClientError) in
+            let request = ListTaggedBackends.Request(start: start, maximum: Self.pageLimit)
+            return try link.read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in
+                let answer = try ListTaggedBackends.Response(payload)
+                return Page(
+                    total: Int(answer.header.total), generation: answer.header.generation, entries: answer.entries.array)
+            }
+        }
+    }
+
+    public mutating func backend(_ tag: Tag) throws(ClientError) -> BackendDescription {
+        try read(.getTaggedBackend, tag.bytes) { payload throws(ReturnCode) in
+            let answer = try GetTaggedBackend.Response(payload)
+            return BackendDescription(backend: answer.header.backend, path: answer.entries.text)
+        }
+    }
+}

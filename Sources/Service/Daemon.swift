@@ -1,0 +1,182 @@
+import CommandInterface
+import Glibc
+import MCTP
+import Memory
+
+/// The service from its first listener to its end.
+public final class Daemon {
+    private let options: Options
+    /// EIDs that listeners were given before a restart.
+    private let eids: [String: UInt8]
+    private let log: Log
+    // Sources go before the descriptors that they watch.
+    private let events: EventLoop
+    private var links: LinkTable
+    private let listeners: [Listener]
+    private var listenerSources: [EventLoop.Source] = []
+    private var acceptTimer: EventLoop.Source?
+    /// Kept open so that a connection can be taken and closed when descriptors run out.
+    private var reserve: Descriptor?
+    private var acceptFailures = RateLimit()
+    /// Tells the manager what the device holds, some time after a change.
+    private var statusTimer: EventLoop.Source?
+    private var statusIsDue = false
+
+    /// Opens every listener; nobody is served before `run`.
+    ///
+    /// - Parameters:
+    ///   - memory: the bank that `processor` was made with.
+    ///   - sockets: what systemd handed over; see `Systemd.takeDescriptors`.
+    ///   - durability: makes changes durable before their answers leave; nil on a volatile device.
+    /// - Throws: `UsageError` or `SystemError`.
+    public init(
+        options: Options, processor: consuming CommandProcessor, memory: MemoryBank, log: Log,
+        sockets: [Systemd.InheritedDescriptor] = [], durability: (any Durability)? = nil, eids: [String: UInt8] = [:]
+    ) throws {
+        self.options = options
+        self.eids = eids
+        self.log = log
+        events = try EventLoop()
+        links = try LinkTable(
+            processor: processor, memory: memory, uuid: EndpointUUID.make(eid: options.eid), maximumLinks: options.maximumLinks,
+            log: log, durability: durability)
+        reserve = try? Self.openReserve()
+        listeners = try Listener.openAll(options, sockets)
+    }
+
+    /// Serves until SIGTERM, SIGINT or SIGHUP; answers the process's exit code.
+    public func run(shape: String) -> Int32 {
+        defer { for listener in listeners { listener.cleanUp() } }
+        do throws(SystemError) {
+            try start()
+            for listener in listeners { announce(listener) }
+            log.write(.notice, "fmapid \(Options.version): \(shape)")
+            Systemd.notify("READY=1\nSTATUS=\(links.status)")
+            return try events.run()
+        } catch {
+            log.write(.critical, error.description)
+            return 1
+        }
+    }
+
+    private func start() throws(SystemError) {
+        // A peer that went away is an error of one write, not of the process.
+        signal(SIGPIPE, SIG_IGN)
+        // A file beyond RLIMIT_FSIZE is an error of one write as well.
+        signal(SIGXFSZ, SIG_IGN)
+        for number in [SIGTERM, SIGINT, SIGHUP] {
+            try events.onSignal(number) { [unowned self] in end() }
+        }
+        try events.serveWatchdog()
+        try events.watch(links.epoll.descriptor.number) { [unowned self] in turn() }
+        acceptTimer = try events.timer { [unowned self] in resumeAccepting() }
+        statusTimer = try events.timer { [unowned self] in tellStatus() }
+        for (index, listener) in listeners.enumerated() { try start(listener, index) }
+    }
+
+    private func start(_ listener: Listener, _ index: Int) throws(SystemError) {
+        let channel: Channel
+        switch (listener.binding, listener.source) {
+        case (.packet, _): channel = .packets(maximum: options.packetSize)
+        case (.serial, .socket): channel = .stream
+        case (.serial, .terminal): channel = .terminal
+        }
+        _ = links.add(
+            LinkTable.Origin(
+                name: listener.name, role: listener.role, channel: channel, passesDescriptors: listener.passesDescriptors,
+                eid: eids[listener.name] ?? options.eid))
+        switch listener.source {
+        case .socket:
+            listenerSources.append(try events.watch(listener.number) { [unowned self] in accept(index) })
+        case .terminal:
+            links.open(try Descriptor.duplicate(listener.number), listener: index, peer: Peer(text: listener.address))
+        }
+    }
+
+    private func announce(_ listener: Listener) {
+        log.write(
+            .notice, "listener \(listener.name): \(listener.role.text), \(listener.binding.rawValue), \(listener.address)",
+            fields: [("FMAPID_LISTENER", listener.name), ("FMAPID_ROLE", listener.role.text)])
+        if listener.isRemote {
+            log.write(
+                .warning,
+                "listener \(listener.name): \(listener.address) is open to other machines, and nothing on it is authenticated")
+        }
+    }
+
+    private func turn() {
+        links.turn()
+        guard links.hasChanged, !statusIsDue else { return }
+        statusIsDue = true
+        statusTimer?.fire(after: Limit.statusPause)
+    }
+
+    private func tellStatus() {
+        statusIsDue = false
+        Systemd.notify("STATUS=\(links.status)")
+    }
+
+    /// Ends without losing a request: nothing new is accepted, what peers have sent is executed and answered, and what they send
+    /// from now on fails on their side. Connections that wait in a socket unit's queue are the next start's.
+    private func end() {
+        Systemd.notify("STOPPING=1")
+        for source in listenerSources { source.enable(false) }
+        links.endInput()
+        let deadline = Clock.steady() &+ Limit.drain
+        while links.count > 0, Clock.steady() < deadline { links.turn(milliseconds: 20) }
+        if links.count > 0 { log.write(.warning, "\(links.count) links did not take their answers in time") }
+        log.write(.notice, "fmapid ends")
+        events.exit(0)
+    }
+
+    // MARK: - Accepting
+
+    private func accept(_ index: Int) {
+        let listener = listeners[index]
+        do throws(SystemError) {
+            for _ in 0..<Limit.acceptsPerTurn {
+                guard let connection = try Sockets.accept(listener.number) else { return }
+                if !listener.isUnix { Sockets.prepareTCP(connection.number) }
+                let peer = Sockets.peer(connection.number)
+                links.open(connection, listener: index, peer: peer)
+            }
+        } catch {
+            log.write(.error, &acceptFailures, now: Clock.steady(), "listener \(listener.name): \(error)")
+            let isOutOfDescriptors = error.code == EMFILE || error.code == ENFILE
+            if !isOutOfDescriptors || !turnAway(listener) { pauseAccepting() }
+        }
+    }
+
+    /// Takes waiting connections with the reserve's descriptor and closes them, so that their peers learn of the refusal.
+    /// False if that is not possible.
+    private func turnAway(_ listener: Listener) -> Bool {
+        for _ in 0..<Limit.acceptsPerTurn {
+            guard reserve != nil else { return false }
+            reserve = nil
+            let isEmpty: Bool
+            do throws(SystemError) {
+                isEmpty = try Sockets.accept(listener.number) == nil
+                reserve = try Self.openReserve()
+            } catch {
+                return false
+            }
+            if isEmpty { return true }
+        }
+        return true
+    }
+
+    /// A listener that cannot accept stays readable; without a pause it would keep the loop busy.
+    private func pauseAccepting() {
+        for source in listenerSources { source.enable(false) }
+        acceptTimer?.fire(after: Limit.acceptPause)
+    }
+
+    private func resumeAccepting() {
+        if reserve == nil { reserve = try? Self.openReserve() }
+        for source in listenerSources { source.enable(true) }
+    }
+
+    private static func openReserve() throws(SystemError) -> Descriptor {
+        try Descriptor.duplicate(STDERR_FILENO)
+    }
+}

@@ -1,0 +1,28 @@
+import CommandInterface
+import MCTP
+
+/// One link's side of the conversation: its CCI, its outbox, and whom notifications go to.
+struct Dialogue: ~Copyable {
+    var session: CCISession
+    var outbox: Outbox
+    let handle: Handle
+    let listener: Int
+    let peer: Peer
+    /// EID of the last requester; nil before the first request.
+    var requester: EndpointID?
+    private var nextTag: UInt8 = 0
+
+    init(session: CCISession, channel: Channel, handle: Handle, listener: Int, peer: Peer) {
+        self.session = session
+        self.handle = handle
+        outbox = Outbox(channel: channel)
+        self.listener = listener
+        self.peer = peer
+    }
+
+    /// A message tag for a message of our own.
+    mutating func takeTag() -> UInt8 {
+        defer { nextTag = (nextTag &+ 1) & 7 }
+        return nextTag
+    }
+}

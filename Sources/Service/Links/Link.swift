@@ -1,0 +1,198 @@
+import CommandInterface
+import MCTP
+import Memory
+
+/// One connection: bytes in, MCTP packets, messages, answers, bytes out.
+///
+/// What it keeps is bounded: `Limit.receiveBuffer` and `Limit.sendBuffer` bytes, and the endpoint's unfinished messages. When
+/// its outbox has no room for one more answer, it reads nothing until the peer has read.
+struct Link: ~Copyable {
+    private let descriptor: Descriptor
+    private let channel: Channel
+    let handle: Handle
+    private var inbox: Inbox
+    private var decoder = SerialDecoder()
+    private var endpoint: Endpoint
+    private var dialogue: Dialogue
+    /// The inbox holds messages that could not be executed yet.
+    private var backlog = false
+    /// The peer sends nothing more.
+    private var ended = false
+    private var failed = false
+    /// Datagrams that were empty, or larger than the largest packet.
+    private var malformed: UInt64 = 0
+    /// When a stream link was read last, ns.
+    private var lastInput: UInt64 = 0
+    /// What epoll watches for.
+    private var interest = Epoll.input
+
+    init(
+        descriptor: consuming Descriptor, channel: Channel, handle: Handle, endpoint: Endpoint.Configuration, session: CCISession,
+        listener: Int, peer: Peer
+    ) {
+        self.descriptor = descriptor
+        self.channel = channel
+        self.handle = handle
+        if case .packets(let maximum) = channel {
+            inbox = Inbox(capacity: maximum)
+        } else {
+            inbox = Inbox(capacity: Limit.receiveBuffer)
+        }
+        self.endpoint = Endpoint(endpoint)
+        dialogue = Dialogue(session: session, channel: channel, handle: handle, listener: listener, peer: peer)
+    }
+
+    var number: Int32 { descriptor.number }
+    var listener: Int { dialogue.listener }
+    var eid: EndpointID { endpoint.eid }
+
+    /// What came of it, for the log.
+    var summary: String {
+        var text = "\(dialogue.peer.text) is gone; \(endpoint.drops.total) packets dropped"
+        if case .packets = channel { return text + ", \(malformed) empty or too large" }
+        let counters = decoder.counters
+        text += ", \(counters.good) good frames, \(counters.garbage) bytes outside of frames"
+        return text
+    }
+
+    /// Reads and executes what there is, up to this turn's share; answers stay in the outbox.
+    ///
+    /// - Returns: the EID that the peer assigned, if it did.
+    mutating func execute(_ ready: UInt32, _ engine: inout Engine) -> EndpointID? {
+        let eid = endpoint.eid
+        // Nobody is there to read answers, but requests may have arrived before.
+        if ready & Epoll.gone != 0 { dialogue.outbox.discard() }
+        if case .packets = channel { executePackets(ready, &engine) } else { executeFrames(&engine) }
+        return endpoint.eid == eid ? nil : endpoint.eid
+    }
+
+    /// Sends what waits; false when the link is over.
+    mutating func reply(_ epoll: borrowing Epoll, room: Int) -> Bool {
+        if case .failed = dialogue.outbox.flush(to: descriptor.number) { failed = true }
+        if failed || ended && !backlog && dialogue.outbox.isEmpty { return false }
+        var wanted: UInt32 = 0
+        if !ended, !backlog, dialogue.outbox.hasRoom(room) { wanted |= Epoll.input }
+        // A link with a backlog asks for a turn of its own: as soon as its peer takes bytes.
+        if backlog || !dialogue.outbox.isEmpty { wanted |= Epoll.output }
+        guard wanted != interest else { return true }
+        interest = wanted
+        do throws(SystemError) {
+            try epoll.modify(descriptor.number, interest: wanted, key: handle.key)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Reads what the peer has sent by now, and then the end.
+    mutating func endInput() {
+        if case .terminal = channel { ended = true } else { Sockets.endInput(descriptor.number) }
+    }
+
+    /// The turn's changes are durable: its answers may leave.
+    mutating func settle() { dialogue.outbox.settle() }
+
+    /// The turn's changes were undone: takes back what it queued since, and the EID that it was given.
+    mutating func rewind(eid: EndpointID?) {
+        dialogue.outbox.rewind()
+        if let eid { endpoint.eid = eid }
+    }
+
+    /// Queues an answer without payload.
+    mutating func refuse(_ header: MessageHeader, _ message: [UInt8]) {
+        let span = message.span
+        // Every byte of an array of bytes is initialised.
+        dialogue.outbox.append(header, unsafe span.bytes)
+    }
+
+    /// Queues an event notification if one is due.
+    mutating func notify(_ engine: inout Engine) {
+        guard !failed, !ended else { return }
+        engine.notify(&dialogue, from: endpoint.eid)
+    }
+
+    private mutating func executePackets(_ ready: UInt32, _ engine: inout Engine) {
+        var budget = Limit.messagesPerTurn
+        while budget > 0, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
+            budget -= 1
+            switch inbox.receive(descriptor.number) {
+            // An empty datagram looks like the end, but only the end shows in the events too.
+            case .bytes(0) where ready & Epoll.endOfInput == 0: malformed &+= 1
+            case .bytes(0): ended = true
+            case .bytes(let count) where count > inbox.bytes.capacity: malformed &+= 1
+            case .bytes(let count): Self.deliver(inbox.bytes, count, &endpoint, &dialogue, &engine)
+            case .wouldBlock: return
+            case .failed: return failed = true
+            }
+        }
+    }
+
+    private mutating func executeFrames(_ engine: inout Engine) {
+        var budget = Limit.messagesPerTurn
+        if backlog { decode(&budget, &engine) }
+        abandonStaleFrame()
+        guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
+        switch inbox.read(descriptor.number) {
+        case .bytes(0): ended = true
+        case .bytes: decode(&budget, &engine)
+        case .wouldBlock: break
+        case .failed: failed = true
+        }
+    }
+
+    /// A frame that lost its end would hold back the good ones behind it for as long as it claims to be: once the peer has been
+    /// silent for a while, what comes next is not its rest.
+    private mutating func abandonStaleFrame() {
+        let now = Clock.steady()
+        defer { lastInput = now }
+        guard inbox.start < inbox.end, !backlog, now &- lastInput > Limit.frameGap else { return }
+        Self.abandon(inbox, &decoder)
+    }
+
+    private static func abandon(_ inbox: borrowing Inbox, _ decoder: inout SerialDecoder) {
+        decoder.abandon(inbox.bytes.span(0..<inbox.end), at: inbox.start)
+    }
+
+    private mutating func decode(_ budget: inout Int, _ engine: inout Engine) {
+        backlog = !Self.decode(
+            inbox.bytes, &inbox.start, inbox.end, &decoder, &endpoint, &dialogue, &engine, budget: &budget)
+    }
+
+    // The packet lies in the inbox or the decoder while endpoint and dialogue change: parameters show that they are disjoint.
+
+    /// Executes the frames in `start..<end`; false if some are left because the budget or the outbox is exhausted.
+    private static func decode(
+        _ bytes: borrowing RawBuffer, _ start: inout Int, _ end: Int, _ decoder: inout SerialDecoder, _ endpoint: inout Endpoint,
+        _ dialogue: inout Dialogue, _ engine: inout Engine, budget: inout Int
+    ) -> Bool {
+        let input = bytes.span(0..<end)
+        while budget > 0, dialogue.outbox.hasRoom(engine.maximumAnswer) {
+            budget -= 1
+            switch decoder.next(input, &start) {
+            case .needMore: return true
+            case .inInput(let range): deliver(input.extracting(range), &endpoint, &dialogue, &engine)
+            case .inScratch: deliver(decoder.scratch, &endpoint, &dialogue, &engine)
+            }
+        }
+        return false
+    }
+
+    private static func deliver(
+        _ bytes: borrowing RawBuffer, _ count: Int, _ endpoint: inout Endpoint, _ dialogue: inout Dialogue, _ engine: inout Engine
+    ) {
+        deliver(bytes.span(0..<count), &endpoint, &dialogue, &engine)
+    }
+
+    private static func deliver(
+        _ packet: RawSpan, _ endpoint: inout Endpoint, _ dialogue: inout Dialogue, _ engine: inout Engine
+    ) {
+        let eid = endpoint.eid
+        switch endpoint.receive(packet) {
+        case .nothing: break
+        case .inPacket(let header, let body): engine.execute(header, packet.extracting(body), at: endpoint.eid, &dialogue)
+        case .reassembled(let header, let slot): engine.execute(header, endpoint.reassembled(slot), at: endpoint.eid, &dialogue)
+        case .control(let header):
+            engine.answerControl(header, endpoint.controlAnswer, assigns: endpoint.eid != eid, &dialogue)
+        }
+    }
+}

@@ -1,0 +1,218 @@
+import CommandInterface
+import MCTP
+import Memory
+
+/// All links and the device behind them. Everything that happens to messages happens in `turn`.
+struct LinkTable: ~Copyable {
+    /// What links take from their listener when they are made.
+    struct Origin {
+        var name: String
+        var role: CCIKind
+        var channel: Channel
+        var passesDescriptors: Bool
+        /// The EID that new links begin with; a Set Endpoint ID on any of its links changes it.
+        var eid: EndpointID
+        var links = 0
+    }
+
+    private(set) var epoll: Epoll
+    private(set) var origins: [Origin] = []
+    private var links: Slab<Link>
+    private var engine: Engine
+    /// Nil on a volatile device.
+    private let durability: (any Durability)?
+    /// EIDs that links were given in this turn, with those that they had.
+    private var assignments: [(handle: Handle, before: EndpointID, listenerBefore: EndpointID)] = []
+    private var commitFailures = RateLimit()
+    private var isEnding = false
+    private let uuid: UInt128
+    private let maximumLinks: Int
+    private let log: Log
+    /// Links that this turn looked at.
+    private var touched: [Handle] = []
+    private var refusals = RateLimit()
+    private var crowding = RateLimit()
+
+    init(
+        processor: consuming CommandProcessor, memory: MemoryBank, uuid: UInt128, maximumLinks: Int, log: Log,
+        durability: (any Durability)? = nil
+    ) throws(SystemError) {
+        epoll = try Epoll(eventsPerWait: Limit.eventsPerTurn)
+        links = Slab(capacity: Limit.links)
+        engine = Engine(processor: processor, memory: memory, verbose: log.verbose)
+        self.durability = durability
+        self.uuid = uuid
+        self.maximumLinks = maximumLinks
+        self.log = log
+        touched.reserveCapacity(Limit.links)
+    }
+
+    var count: Int { links.count }
+
+    /// The last turn changed the device.
+    var hasChanged: Bool { engine.changed }
+
+    /// What the device holds, in one line.
+    var status: String {
+        let device = engine.processor.device
+        var extents = 0
+        for host in 0..<device.configuration.hosts { extents += (try? device.usage(of: host).extents) ?? 0 }
+        return "\(device.configuration.hosts) hosts, \(extents) extents accepted, \(Size.text(device.bytesInUse)) of "
+            + "\(Size.text(device.configuration.capacity)) in use"
+    }
+
+    /// No link reads more than what its peer has sent by now.
+    mutating func endInput() {
+        isEnding = true
+        for slot in 0..<links.capacity {
+            if let handle = links.handle(at: slot) { links[handle].endInput() }
+        }
+    }
+
+    /// Adds a listener; answers its number.
+    mutating func add(_ origin: Origin) -> Int {
+        origins.append(origin)
+        return origins.count - 1
+    }
+
+    /// Makes a link of a connection. Over the limits it is closed at once.
+    mutating func open(_ descriptor: consuming Descriptor, listener: Int, peer: Peer) {
+        guard let handle = links.next, origins[listener].links < maximumLinks else {
+            log.write(
+                .warning, &crowding, now: Clock.steady(),
+                "\(origins[listener].name): \(peer.text) was turned away: there are \(links.count) links, "
+                    + "\(origins[listener].links) of this listener (--max-links \(maximumLinks))")
+            return
+        }
+        let origin = origins[listener]
+        let number = descriptor.number
+        let maximumPacket = if case .packets(let maximum) = origin.channel { maximum } else { SerialDecoder.maximumFrame }
+        do throws(SystemError) {
+            try epoll.add(number, interest: Epoll.input, key: handle.key)
+        } catch {
+            log.write(.error, &crowding, now: Clock.steady(), "\(origin.name): \(error)")
+            return
+        }
+        let link = Link(
+            descriptor: descriptor, channel: origin.channel, handle: handle,
+            endpoint: Endpoint.Configuration(
+                eid: origin.eid, uuid: uuid, maximumMessage: Limit.message, maximumPacket: maximumPacket),
+            session: CCISession(kind: origin.role, passesDescriptors: origin.passesDescriptors), listener: listener, peer: peer)
+        links.insert(link)
+        origins[listener].links += 1
+        if log.verbose { log.write(.debug, "\(origin.name): link of \(peer.text)") }
+    }
+
+    /// One turn: what has arrived is executed, then made durable, then done to memory, and only then answered.
+    ///
+    /// If it cannot be made durable, all of the turn's changes are undone, and its answers say so.
+    mutating func turn(milliseconds: Int32 = 0) {
+        execute(epoll.wait(milliseconds: milliseconds))
+        if engine.changed { commit() }
+        if engine.processor.hasMemoryEffects, engine.processor.changesRefused == nil { runMemoryEffects() }
+        notify()
+        reply()
+        report()
+    }
+
+    private mutating func commit() {
+        guard let durability else { return }
+        let eids = assignments.map { (origins[links[$0.handle].listener].name, origins[links[$0.handle].listener].eid) }
+        do throws(CommitFailure) {
+            try durability.commit(&engine.processor, eids: eids)
+        } catch {
+            log.write(
+                .critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
+            durability.restore(&engine.processor)
+            undo()
+        }
+    }
+
+    /// Replaces the answers since the turn's first change by refusals.
+    private mutating func undo() {
+        for handle in touched { links[handle].rewind(eid: nil) }
+        for assignment in assignments.reversed() {
+            links[assignment.handle].rewind(eid: assignment.before)
+            origins[links[assignment.handle].listener].eid = assignment.listenerBefore
+        }
+        for entry in engine.undo where links.contains(entry.handle) {
+            let bytes = entry.replacement
+            links[entry.handle].refuse(entry.header, bytes)
+        }
+        engine.noteUndone()
+    }
+
+    private mutating func execute(_ ready: Int) {
+        engine.beginTurn(now: Clock.wall())
+        durability?.beginTurn(&engine.processor)
+        touched.removeAll(keepingCapacity: true)
+        if !assignments.isEmpty { assignments.removeAll(keepingCapacity: true) }
+        for index in 0..<ready {
+            let (key, events) = epoll.event(index)
+            let handle = Handle(key: key)
+            guard links.contains(handle) else { continue }
+            touched.append(handle)
+            let before = links[handle].eid
+            guard let assigned = links[handle].execute(events, &engine) else { continue }
+            let listener = links[handle].listener
+            assignments.append((handle, before, origins[listener].eid))
+            origins[listener].eid = assigned
+        }
+    }
+
+    private mutating func runMemoryEffects() {
+        for failure in engine.processor.runMemoryEffects() { log.write(.error, failure) }
+        // That bytes are zero must be durable before somebody who has them now is told: a crash would have them zeroed again.
+        guard let durability, engine.processor.device.hasTableChanges else { return }
+        do throws(CommitFailure) {
+            try durability.commit(&engine.processor, eids: [])
+        } catch {
+            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)")
+            // Back to what the first commit left: the zeroing is due again, and the backend is given to nobody before it is noted.
+            durability.restore(&engine.processor)
+        }
+    }
+
+    /// Queues the notifications that are due. A change can concern every link, anything else only the links of this turn.
+    private mutating func notify() {
+        if engine.changed {
+            touched.removeAll(keepingCapacity: true)
+            for slot in 0..<links.capacity {
+                if let handle = links.handle(at: slot) { touched.append(handle) }
+            }
+        }
+        for handle in touched { links[handle].notify(&engine) }
+    }
+
+    private mutating func reply() {
+        for handle in touched { links[handle].settle() }
+        for handle in touched where !links[handle].reply(epoll, room: engine.maximumAnswer) { close(handle) }
+    }
+
+    private mutating func close(_ handle: Handle) {
+        let listener = links[handle].listener
+        origins[listener].links -= 1
+        let origin = origins[listener]
+        if case .terminal = origin.channel, !isEnding {
+            log.write(.error, "\(origin.name): \(links[handle].summary); a restart of fmapid opens it again")
+        } else if log.verbose {
+            log.write(.debug, "\(origin.name): \(links[handle].summary)")
+        }
+        // The last descriptor of a socket takes it out of the epoll set.
+        links.remove(handle)
+    }
+
+    private mutating func report() {
+        for entry in engine.audit {
+            let origin = origins[entry.listener]
+            let line = AuditLine(entry, listener: origin.name, role: origin.role)
+            if entry.outcome.changed {
+                log.write(.notice, line.text, fields: line.fields)
+            } else if log.verbose {
+                log.write(.debug, line.text, fields: line.fields)
+            } else {
+                log.write(.info, &refusals, now: Clock.steady(), line.text, fields: line.fields)
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+import CXLWire
+import MCTP
+import Memory
+
+/// What waits for one peer to read it: encoded frames, or packets with the descriptors that travel with them.
+///
+/// Its memory is allocated once. Who appends asks for room first; a link whose outbox has none is not read from.
+struct Outbox: ~Copyable {
+    private let channel: Channel
+    private var bytes = RawBuffer(capacity: Limit.sendBuffer)
+    /// Bytes `start..<end` wait.
+    private var start = 0
+    private var end = 0
+    /// Descriptors in the packets that wait.
+    private var descriptors = 0
+    /// What waits from here on must not leave before the turn's changes are durable.
+    private var mark: Int?
+
+    enum Flush {
+        case done
+        /// The peer has to read first.
+        case blocked
+        /// The errno value.
+        case failed(Int32)
+    }
+
+    /// In front of each packet: its length, and its descriptor or -1 (two 32-bit numbers).
+    private static let recordHeader = 8
+
+    init(channel: Channel) { self.channel = channel }
+
+    deinit { Self.closeDescriptors(bytes, start..<end, channel) }
+
+    var isEmpty: Bool { start == end }
+
+    /// Whether a message with a body of up to `length` bytes can be appended.
+    func hasRoom(_ length: Int) -> Bool {
+        bytes.capacity - (end - start) >= bound(length) && descriptors < Limit.queuedDescriptors
+    }
+
+    /// Appends a message; false, and nothing happens, if there is no room.
+    ///
+    /// - Parameter descriptor: travels with the first packet and is closed once it left. Only where `Channel` is `.packets`;
+    ///   elsewhere it is closed.
+    @discardableResult
+    mutating func append(_ header: MessageHeader, _ body: RawSpan, descriptor: consuming Descriptor? = nil) -> Bool {
+        guard hasRoom(body.byteCount) else { return false }
+        if bytes.capacity - end < bound(body.byteCount) {
+            bytes.moveDown(start..<end)
+            if let mark { self.mark = mark - start }
+            (start, end) = (0, end - start)
+        }
+        guard case .packets(let maximum) = channel else {
+            var room = bytes.mutableSpan(end..<bytes.capacity)
+            end += SerialEncoder.encodeMessage(header, body, into: &room)
+            return true
+        }
+        var number: Int32 = -1
+        if let descriptor {
+            number = descriptor.release()
+            descriptors += 1
+        }
+        var fragments = Fragmenter(
+            header, bodyLength: body.byteCount, packetPayload: PacketBinding.payload(maximumPacket: maximum))
+        while !fragments.isFinished {
+            var room = bytes.mutableSpan(end + Self.recordHeader..<bytes.capacity)
+            let length = fragments.next(body, into: &room)
+            var record = bytes.mutableSpan(end..<end + Self.recordHeader)
+            record.setLE(UInt32(length), at: 0)
+            record.setLE(number, at: 4)
+            number = -1
+            end += Self.recordHeader + length
+        }
+        return true
+    }
+
+    /// Gives the peer as much as it takes.
+    mutating func flush(to number: Int32) -> Flush {
+        while start < end {
+            let result: Transfer.Result
+            var step: Int?
+            var descriptor: Int32?
+            switch channel {
+            case .stream: result = Transfer.send(number, bytes.span(start..<end))
+            case .terminal: result = Transfer.write(number, bytes.span(start..<end))
+            case .packets:
+                let record = Self.record(bytes, at: start)
+                descriptor = record.descriptor
+                step = record.packet.upperBound - start
+                result = Transfer.send(number, bytes.span(record.packet), descriptor: descriptor)
+            }
+            switch result {
+            case .bytes(let count):
+                start += step ?? count
+                if let descriptor {
+                    _ = Descriptor(owning: descriptor)
+                    descriptors -= 1
+                }
+            case .wouldBlock: return .blocked
+            case .failed(let code): return .failed(code)
+            }
+        }
+        (start, end) = (0, 0)
+        return .done
+    }
+
+    /// What is appended from now on can be taken back by `rewind`, until `settle`.
+    mutating func markForUndo() {
+        if mark == nil { mark = end }
+    }
+
+    /// What was appended since `markForUndo` stays.
+    mutating func settle() { mark = nil }
+
+    /// Takes back what was appended since `markForUndo`.
+    mutating func rewind() {
+        guard let mark else { return }
+        var position = mark
+        if case .packets = channel {
+            while position < end {
+                let (packet, descriptor) = Self.record(bytes, at: position)
+                if let descriptor {
+                    _ = Descriptor(owning: descriptor)
+                    descriptors -= 1
+                }
+                position = packet.upperBound
+            }
+        }
+        end = mark
+        self.mark = nil
+    }
+
+    /// Forgets what waits: nobody will read it.
+    mutating func discard() {
+        mark = nil
+        Self.closeDescriptors(bytes, start..<end, channel)
+        (start, end, descriptors) = (0, 0, 0)
+    }
+
+    /// Bytes that a message takes at most.
+    private func bound(_ length: Int) -> Int {
+        guard case .packets(let maximum) = channel else { return SerialEncoder.messageBound(length) }
+        let payload = PacketBinding.payload(maximumPacket: maximum)
+        // Transport header and record header per packet, and the type byte.
+        return (length / payload + 1) * (4 + Self.recordHeader) + length + 1
+    }
+
+    private static func record(_ bytes: borrowing RawBuffer, at start: Int) -> (packet: Range<Int>, descriptor: Int32?) {
+        let header = bytes.span(start..<start + recordHeader)
+        let packet = start + recordHeader..<start + recordHeader + Int(header.le(0, as: UInt32.self))
+        let descriptor: Int32 = header.le(4)
+        return (packet, descriptor >= 0 ? descriptor : nil)
+    }
+
+    private static func closeDescriptors(_ bytes: borrowing RawBuffer, _ waiting: Range<Int>, _ channel: Channel) {
+        guard case .packets = channel else { return }
+        var position = waiting.lowerBound
+        while position < waiting.upperBound {
+            let (packet, descriptor) = record(bytes, at: position)
+            if let descriptor { _ = Descriptor(owning: descriptor) }
+            position = packet.upperBound
+        }
+    }
+}

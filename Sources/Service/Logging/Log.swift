@@ -1,0 +1,56 @@
+/// Where lines go and which.
+public struct Log: Sendable {
+    /// Priorities of syslog(3).
+    public enum Level: Int32, Sendable {
+        case critical = 2
+        case error = 3
+        case warning = 4
+        case notice = 5
+        case info = 6
+        case debug = 7
+    }
+
+    enum Sink: Sendable {
+        /// The journal, with fields.
+        case journal
+        /// Standard error; with `<N>` in front when systemd reads it.
+        case standardError(priorityPrefix: Bool)
+        /// A test's ear.
+        case closure(@Sendable (Level, String) -> Void)
+    }
+
+    private let sink: Sink
+    /// Also log what happens all the time: links that come and go, commands that only read.
+    public let verbose: Bool
+
+    init(sink: Sink, verbose: Bool) {
+        self.sink = sink
+        self.verbose = verbose
+    }
+
+    /// The journal if standard error leads there, else standard error.
+    public static func standard(verbose: Bool) -> Log {
+        if Systemd.standardErrorIsJournal { return Log(sink: .journal, verbose: verbose) }
+        return Log(sink: .standardError(priorityPrefix: Systemd.isManager), verbose: verbose)
+    }
+
+    /// Writes one line. `fields` are for the journal, `Event.field` among them; their names consist of A-Z, 0-9 and _.
+    public func write(_ level: Level, _ message: String, fields: [(StaticString, String)] = []) {
+        switch sink {
+        case .journal:
+            Systemd.journal(level.rawValue, message, fields)
+        case .standardError(let prefix):
+            Systemd.writeStandardError(Self.line(prefix ? "<\(level.rawValue)>" : "fmapid: ", message))
+        case .closure(let ear):
+            ear(level, message)
+        }
+    }
+
+    /// One line for standard error. Texts of peers (paths) must not forge lines or drive a terminal.
+    static func line(_ prefix: String, _ message: String) -> [UInt8] {
+        var line = Array(prefix.utf8)
+        for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte) }
+        line.append(UInt8(ascii: "\n"))
+        return line
+    }
+}

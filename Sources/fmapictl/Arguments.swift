@@ -1,0 +1,82 @@
+import CXLWire
+import ControlClient
+
+// Values of options and arguments. Each names what it takes when it is given something else.
+
+extension Tag {
+    init(parsing text: String) throws {
+        guard let tag = Tag(text) else {
+            throw ClientError.usage("a tag is a UUID, 32 hexadecimal digits with or without dashes")
+        }
+        self = tag
+    }
+}
+
+/// A size in bytes, not 0.
+struct SizeArgument {
+    let bytes: UInt64
+
+    init(parsing text: String) throws {
+        guard let bytes = Size.parse(text), bytes > 0 else { throw ClientError.usage("a size is \(Size.form), and not 0") }
+        self.bytes = bytes
+    }
+}
+
+/// A device physical address.
+struct AddressArgument {
+    let value: UInt64
+
+    init(parsing text: String) throws {
+        guard let value = Size.parseAddress(text) else {
+            throw ClientError.usage("an address is 0x10000000, 10000000h, or \(Size.form)")
+        }
+        self.value = value
+    }
+}
+
+/// `START,LENGTH[,TAG[,SEQUENCE]]`.
+struct ExtentArgument {
+    let extent: Extent
+
+    init(parsing text: String) throws {
+        let fields = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        guard (2...4).contains(fields.count) else {
+            throw ClientError.usage("an extent is START,LENGTH[,TAG[,SEQ]], for example 0x10000000,256MiB")
+        }
+        var extent = Extent(
+            start: try AddressArgument(parsing: fields[0]).value, length: try SizeArgument(parsing: fields[1]).bytes)
+        guard extent.end != nil else { throw ClientError.usage("the extent's end is beyond 64 bits") }
+        if fields.count > 2, !fields[2].isEmpty { extent.tag = try Tag(parsing: fields[2]) }
+        if fields.count > 3 {
+            guard let sequence = UInt16(fields[3]) else { throw ClientError.usage("a sequence number is 0 to 65535") }
+            extent.sequence = sequence
+        }
+        self.extent = extent
+    }
+
+    var range: DPARange { DPARange(start: extent.start, length: extent.length) }
+}
+
+extension LinkTarget {
+    /// `fm`, `control`, `hostN`.
+    static func parse(_ text: String) throws -> LinkTarget {
+        guard let target = LinkTarget(parsing: text) else { throw ClientError.usage("a link is fm, control or hostN") }
+        return target
+    }
+}
+
+extension Opcode {
+    /// Hexadecimal: `5604`, `5604h`, `0x5604`.
+    init(parsing text: String) throws {
+        var digits = text[...]
+        if digits.hasPrefix("0x") {
+            digits = digits.dropFirst(2)
+        } else if digits.hasSuffix("h") {
+            digits = digits.dropLast()
+        }
+        guard digits.utf8.count <= 4, digits.allSatisfy(\.isHexDigit), let value = UInt16(digits, radix: 16) else {
+            throw ClientError.usage("an opcode is up to four hexadecimal digits, for example 5604h")
+        }
+        self.init(rawValue: value)
+    }
+}

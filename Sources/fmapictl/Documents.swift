@@ -1,0 +1,153 @@
+import CXLWire
+import ControlClient
+
+// How results look as JSON. Keys are stable; numbers are numbers, in bytes where they are sizes or addresses; tags are UUID text.
+
+extension ClientError {
+    var json: JSON {
+        guard case .refused(let refusal) = self else {
+            return .object(["kind": .string(kind), "message": .string(description)])
+        }
+        return .object([
+            "kind": .string(kind), "opcode": .string(refusal.opcode.description), "code": .integer(refusal.codeValue),
+            "name": .string(refusal.codeName), "reason": .integer(refusal.status), "reasonText": .optional(refusal.reasonText),
+            "message": .string(description),
+        ])
+    }
+}
+
+extension Tag {
+    /// Null for untagged.
+    var json: JSON { isNone ? .null : .string(description) }
+
+    /// For tables.
+    var text: String { isNone ? "-" : description }
+}
+
+extension DPARange {
+    var json: JSON { .object(["start": .number(start), "length": .number(length)]) }
+}
+
+extension Extent {
+    var json: JSON {
+        .object([
+            "start": .number(start), "length": .number(length), "tag": tag.json, "sequence": .integer(sequence),
+        ])
+    }
+}
+
+extension [Extent] {
+    var json: JSON { .array(map(\.json)) }
+}
+
+extension TaggedBackend {
+    var stateName: String {
+        switch state {
+        case .free: "free"
+        case .offered: "offered"
+        case .accepted: "accepted"
+        case .referenced: "referenced"
+        case .quarantined: "quarantined"
+        case nil: "state \(stateCode)"
+        }
+    }
+
+    var kindName: String {
+        switch kind {
+        case .anonymous: "anonymous"
+        case .file: "file"
+        case nil: "kind \(kindCode)"
+        }
+    }
+
+    var members: [JSON.Member] {
+        [
+            .init("tag", tag.json), .init("id", .integer(id)), .init("size", .number(size)), .init("kind", .string(kindName)),
+            .init("hugePages", .bool(usesHugePages)), .init("state", .string(stateName)), .init("hosts", .integer(hosts)),
+        ]
+    }
+}
+
+extension HostBitmap {
+    /// The hosts in it, ascending.
+    var list: [Int] { Self.hosts.filter { self[$0] } }
+}
+
+extension DynamicCapacityListTags.TagInfo {
+    var json: JSON {
+        .object([
+            "tag": tag.json, "heldByFM": .bool(isHeldByFM), "accepted": .array(references.list.map(JSON.count)),
+            "offered": .array(pending.list.map(JSON.count)),
+        ])
+    }
+}
+
+extension GetReleaseStatus.Status {
+    var name: String {
+        switch self {
+        case .notFound: "not found"
+        case .notReleased: "not released"
+        case .released: "released"
+        }
+    }
+}
+
+extension DynamicCapacityEventType {
+    var name: String {
+        switch self {
+        case .addCapacity: "add capacity"
+        case .releaseCapacity: "release capacity"
+        case .forcedCapacityRelease: "forced capacity release"
+        case .regionConfigurationUpdated: "region configuration updated"
+        case .addCapacityResponse: "add capacity response"
+        case .capacityReleased: "capacity released"
+        }
+    }
+}
+
+extension EventRecord {
+    var json: JSON {
+        var members: [JSON.Member] = [
+            .init("handle", .integer(header.handle)), .init("timestamp", .number(header.timestamp)),
+            .init("format", .string(Tag(header.format.rawValue).description)),
+        ]
+        if case .dynamicCapacity(let event) = body { members += event.members }
+        return .object(members)
+    }
+}
+
+extension DynamicCapacityEvent {
+    fileprivate var members: [JSON.Member] {
+        let available = available.map {
+            JSON.object(["extents": .integer($0.extents), "tags": .integer($0.tags)])
+        }
+        return [
+            .init("type", .integer(typeCode)), .init("event", .optional(type?.name)), .init("host", .integer(hostID)),
+            .init("region", .integer(regionIndex)), .init("more", .bool(hasMore)), .init("extent", extent.json),
+            .init("available", available ?? .null),
+        ]
+    }
+}
+
+/// Tables that several commands print.
+extension Table {
+    /// Extents in the order given, with a column for the host if `host` says so.
+    static func extents(_ lists: [(host: Int, extents: [Extent])], withHost: Bool) -> Table {
+        let columns: [Column] = [
+            .init("START", .right), .init("LENGTH", .right), .init("TAG"), .init("SEQ", .right),
+        ]
+        var table = Table(withHost ? [.init("HOST", .right)] + columns : columns)
+        for (host, extents) in lists {
+            for extent in extents {
+                let cells: [Cell] = [
+                    Cell(address(extent.start)), Cell(Size.text(extent.length)), Cell(extent.tag.text), "\(extent.sequence)",
+                ]
+                table.add(withHost ? ["\(host)"] + cells : cells)
+            }
+        }
+        return table
+    }
+}
+
+/// `1 extent`, `2 extents`.
+func plural(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
