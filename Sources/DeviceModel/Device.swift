@@ -105,19 +105,22 @@ public struct Device: Sendable {
 
     /// Calls `body` for a host's accepted extents in address order, from the `index`-th on, at most `limit` of them.
     public func forEachExtent(of host: Int, from index: Int, limit: Int, _ body: (Extent) -> Void) {
-        guard host >= 0, host < hosts.count, index >= 0 else { return }
+        guard host >= 0, host < hosts.count, index >= 0, limit > 0 else { return }
         var skip = index
         var left = limit
+        var slots: [Int32] = []
         for region in regions.indices {
             let here = hosts[host].indexes[region].acceptedCount
             if skip >= here {
                 skip -= here
                 continue
             }
-            hosts[host].indexes[region].forEachAccepted(from: skip, limit: left) { entry in
-                body(extent(at: entry.slot))
-                left -= 1
-            }
+            // A closure that uses `self` would copy the device for each extent.
+            slots.removeAll(keepingCapacity: true)
+            slots.reserveCapacity(min(left, here - skip))
+            hosts[host].indexes[region].forEachAccepted(from: skip, limit: left) { slots.append($0.slot) }
+            for slot in slots { body(extent(at: slot)) }
+            left -= slots.count
             skip = 0
             if left <= 0 { return }
         }
