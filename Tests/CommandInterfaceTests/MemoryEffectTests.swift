@@ -164,6 +164,20 @@ struct MemoryEffectTests {
             ])
     }
 
+    /// A deleted backend's file is closed when the effects run; until then it cannot be another's.
+    @Test func fileOfABackendDeletedAMomentAgo() throws {
+        let rig = try lazy()
+        #expect(rig.create(tag(3), mib(2), kind: .file, path: "a").isSuccess)
+        #expect(rig.send(rig.control, .deleteTaggedBackend, tag(3)).isSuccess)
+        rig.memory.calls = []
+        let early = rig.create(tag(3), mib(2), kind: .file, path: "a")
+        #expect(Refusal(early.code, early.reason) == .retryRequired(.fileNotAccessible))
+        #expect(rig.create(tag(4), mib(2)).isSuccess, "memory without a name is nobody else's")
+        rig.memory.calls = []
+        #expect(effects(rig) == [.remove(3)])
+        #expect(rig.create(tag(3), mib(2), kind: .file, path: "a").isSuccess)
+    }
+
     // MARK: Failures
 
     @Test func backendThatCannotBeZeroedIsQuarantined() throws {
