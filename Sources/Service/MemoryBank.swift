@@ -30,6 +30,7 @@ public final class MemoryBank: BackendMemory {
         case .anonymous: try makeAnonymous(object, size: backend.size, hugePages: backend.hugePages)
         case .file:
             let path = try resolve(backend.path)
+            guard !isState(path) else { throw Refusal(.invalidInput, .fileNotAccessible) }
             let isNew = Files.status(path) == nil
             objects[object] = try Self.attempt { () throws(MemoryError) in Holder(try MemoryFile(path: path, size: backend.size))
             }
@@ -209,6 +210,23 @@ public final class MemoryBank: BackendMemory {
         if path.hasPrefix("/") { return path }
         guard let stateDirectory else { throw Refusal(.invalidInput, .badPath) }
         return stateDirectory + "/" + path
+    }
+
+    /// Whether a path leads to the state database, or to one of the files that SQLite keeps beside it.
+    ///
+    /// Such a file is not even opened: closing any descriptor of the database would end SQLite's locks on it (fcntl(2)), and a host
+    /// with a descriptor of it, or of a journal that SQLite will believe, would write our state.
+    private func isState(_ path: String) -> Bool {
+        guard let stateDirectory else { return false }
+        // A path is bytes to the kernel, so it is not taken apart by characters.
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")),
+            path.utf8[path.utf8.index(after: slash)...].starts(with: DurableState.fileName.utf8),
+            Files.areSame(String(path[...slash]), stateDirectory)
+        {
+            return true
+        }
+        // A hard link has another name.
+        return Files.areSame(path, "\(stateDirectory)/\(DurableState.fileName)")
     }
 
     private static func attempt<Value>(_ body: () throws(MemoryError) -> Value) throws(Refusal) -> Value {

@@ -47,6 +47,18 @@ class PathTest(HostileTest):
             b"small": 87, b"locked": 89, b"/proc/1/nothing": 92,
         })  # fmt: skip
 
+    def test_the_state_itself(self):
+        """Closing any descriptor of the database would end its lock; a journal made here would be believed at the next start."""
+        database = self.directory / "fmapid.db"
+        os.link(database, self.directory / "other name")
+        (self.target.path / "way").symlink_to(self.directory)
+        names = [b"fmapid.db", b"./fmapid.db", bytes(database), bytes(self.target.path / "way" / "fmapid.db"), b"other name"]
+        names += [b"fmapid.db-wal", b"fmapid.db-journal", b"fmapid.db-shm", bytes(self.target.path / "way" / "fmapid.db-journal")]
+        self.assert_refused(dict.fromkeys(names, 89))
+        second = subprocess.run([*self.target.command, "--eid", "10"], capture_output=True, timeout=PATIENCE)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(b"database is locked", second.stderr)
+
     def test_names_that_are_only_ugly(self):
         for number, path in enumerate([b"a\nb", b"\x1b[31mred", "Ünïcödé 🧠".encode(), b" ", b"-rf", b"./" * 487 + b"ok"], 1):
             with self.subTest(path):
