@@ -205,9 +205,13 @@ public final class MemoryBank: BackendMemory {
 
     /// The absolute path of a backend's file. A relative path begins in the state directory and does not leave it.
     func resolve(_ path: String) throws(Refusal) -> String {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-        guard !parts.isEmpty, !parts.contains(".."), !path.hasSuffix("/") else { throw Refusal(.invalidInput, .badPath) }
-        if path.hasPrefix("/") { return path }
+        // Bytes, as to the kernel: a combining mark makes one character of itself and the slash before it.
+        let slash = UInt8(ascii: "/")
+        let parts = path.utf8.split(separator: slash)
+        guard !parts.isEmpty, !parts.contains(where: { $0.elementsEqual("..".utf8) }), path.utf8.last != slash else {
+            throw Refusal(.invalidInput, .badPath)
+        }
+        if path.utf8.first == slash { return path }
         guard let stateDirectory else { throw Refusal(.invalidInput, .badPath) }
         return stateDirectory + "/" + path
     }

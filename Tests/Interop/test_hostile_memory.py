@@ -47,6 +47,11 @@ class PathTest(HostileTest):
             b"small": 87, b"locked": 89, b"/proc/1/nothing": 92,
         })  # fmt: skip
 
+    def test_parents_behind_characters_that_swallow_a_slash(self):
+        """A combining mark makes one character of itself and the slash before it; to the kernel they stay two."""
+        self.assert_refused({"../\u0301x".encode(): 92, "x/../\u0301y".encode(): 92, "x/\u0301/..".encode(): 92})
+        self.assertEqual(sorted(os.listdir(self.target.path)), sorted(["log", "state", *LISTENERS]))
+
     def test_the_state_itself(self):
         """Closing any descriptor of the database would end its lock; a journal made here would be believed at the next start."""
         database = self.directory / "fmapid.db"
