@@ -18,6 +18,8 @@ public final class MemoryBank: BackendMemory {
     private var objects: [MemoryObject: Holder] = [:]
     /// Files that were made since the last commit: they go if it fails.
     private var newFiles: [MemoryObject: String] = [:]
+    /// Backends whose files somebody else had locked at start; opened when they are needed.
+    private var lockedFiles: [MemoryObject: Backend] = [:]
     private let stateDirectory: String?
 
     /// - Parameter stateDirectory: where relative paths begin; without it they are refused.
@@ -95,8 +97,11 @@ public final class MemoryBank: BackendMemory {
     /// Anonymous memory that the store does not have begins anew as zero; the extents stay as they are.
     ///
     /// - Parameter inherited: descriptors from the store; all of them are used or closed.
-    /// - Returns: warnings for the log, one for each object whose bytes are gone.
-    /// - Throws: ``StateError`` for a file that is gone or has another size.
+    /// A file that has another size was cut or grown by a host, which had a descriptor of it, and gets its size back. One that
+    /// is locked may be so by a host that kept a descriptor: it is opened as soon as it is needed and free.
+    ///
+    /// - Returns: warnings for the log, one for each object whose bytes are gone or cannot be reached.
+    /// - Throws: ``StateError`` for a file that is gone or cannot be opened.
     public func restore(_ device: Device, inherited: [Systemd.InheritedDescriptor]) throws(StateError) -> [String] {
         var stored: [String: Int32] = [:]
         for descriptor in inherited { stored[descriptor.name] = descriptor.number }
@@ -109,7 +114,7 @@ public final class MemoryBank: BackendMemory {
             case .backend(let id):
                 guard let backend = backends[id] else { continue }
                 if backend.kind == BackendKind.file.rawValue {
-                    try reopen(backend)
+                    if let trouble = try reopen(backend) { warnings.append(trouble) }
                 } else {
                     let size = backend.size
                     if let lost = try adopt(object, number, size: size, hugePages: backend.hugePages) {
@@ -141,7 +146,7 @@ public final class MemoryBank: BackendMemory {
         }
     }
 
-    private func reopen(_ backend: Backend) throws(StateError) {
+    private func reopen(_ backend: Backend) throws(StateError) -> String? {
         let name = "the file of backend \(backend.tag), \(backend.path), \(backend.size) bytes"
         let path: String
         do throws(Refusal) { path = try resolve(backend.path) } catch { throw StateError("\(name): \(error.reason.text)") }
@@ -150,7 +155,13 @@ public final class MemoryBank: BackendMemory {
                 "\(name), is gone: put it back, or, if its bytes may be lost, make it anew: truncate -s \(backend.size) \(path)")
         }
         do throws(MemoryError) {
-            objects[.backend(backend.id)] = Holder(try MemoryFile(path: path, size: backend.size))
+            let holder = Holder(try MemoryFile(path: path, size: backend.size, anySize: true))
+            let wasResized = try holder.file.restoreSize()
+            objects[.backend(backend.id)] = holder
+            return wasResized ? "\(name), had another size: it was given its own, and what was cut off reads as zero" : nil
+        } catch .inUse {
+            lockedFiles[.backend(backend.id)] = backend
+            return "\(name), is locked by another process: nobody gets it until that ends"
         } catch {
             throw StateError("\(name): \(error)")
         }
@@ -194,13 +205,21 @@ public final class MemoryBank: BackendMemory {
     }
 
     private func drop(_ object: MemoryObject) {
+        lockedFiles[object] = nil
         guard let holder = objects.removeValue(forKey: object) else { return }
         if case .anonymous = holder.file.kind { Systemd.forget(name: Self.name(object)) }
     }
 
     private func holder(_ object: MemoryObject) throws(Refusal) -> Holder {
-        guard let found = objects[object] else { throw Refusal(.internalError, .memoryFailed) }
-        return found
+        if let found = objects[object] { return found }
+        guard let backend = lockedFiles[object] else { throw Refusal(.internalError, .memoryFailed) }
+        let path = try resolve(backend.path)
+        let holder = try Self.attempt { () throws(MemoryError) in
+            Holder(try MemoryFile(path: path, size: backend.size, anySize: true))
+        }
+        lockedFiles[object] = nil
+        objects[object] = holder
+        return holder
     }
 
     /// The absolute path of a backend's file. A relative path begins in the state directory and does not leave it.

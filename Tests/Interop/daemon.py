@@ -83,6 +83,8 @@ class Daemon:
             try:
                 return Peer(connect(path))
             except ConnectionRefusedError:
+                if self.process.poll() is not None:
+                    raise AssertionError(f"it ended with {self.process.returncode}") from None
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)

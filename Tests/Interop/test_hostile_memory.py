@@ -77,3 +77,101 @@ class PathTest(HostileTest):
         self.assertEqual(self.target.wait(), 1)
         self.assertIn("is gone", self.target.log().splitlines()[-1])
         self.assertNotIn("\x1b", self.target.log())
+
+
+class HostTest(HostileTest):
+    """A host does to a descriptor what the kernel lets it do."""
+
+    def setUp(self):
+        super().setUp()
+        self.control, self.manager = self.link("control"), self.link("manager")
+
+    def make(self, kind: int) -> int:
+        """A backend that host 0 has, and the host's descriptor of it, with something secret inside."""
+        self.succeed(self.control, CREATE, backend(tag(1), SIZE, kind, 0, b"file" if kind == FILE else b""))
+        self.give(0, tag(1))
+        number = self.descriptor(0)
+        os.pwrite(number, b"secret", SIZE // 2)
+        return number
+
+    def release(self, flags: int = FORCED | SANITIZE) -> None:
+        self.succeed(self.manager, INITIATE_RELEASE, ask_back(0, flags, SIZE, tag(1)))
+
+    def test_a_file_of_another_size_is_mended(self):
+        number = self.make(FILE)
+        for size in (0, SIZE - 1, 2 * SIZE):
+            with self.subTest(size):
+                os.ftruncate(number, size)
+                self.assertEqual(os.fstat(self.descriptor(0)).st_size, SIZE)
+
+    def test_a_host_that_resizes_its_file_does_not_prevent_a_restart(self):
+        number = self.make(FILE)
+        for size in (0, SIZE - 1, 2 * SIZE):
+            with self.subTest(size):
+                os.ftruncate(number, size)
+                self.target.restart()
+                self.assertEqual(os.fstat(self.descriptor(0)).st_size, SIZE)
+                self.assertIn("had another size", self.target.log())
+                self.target.assert_sound()
+
+    def test_a_host_that_locks_its_file_does_not_prevent_a_restart(self):
+        number = os.dup(self.make(FILE))
+        with self.assertRaises(BlockingIOError):
+            fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        self.target.kill()
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.target.start()
+        host = self.link("host0")
+        self.refuse(INVALID_INPUT, 89, host, DESCRIPTOR, bytes(8))
+        self.assertIn("is locked by another process", self.target.log())
+        self.target.assert_sound()
+        fcntl.flock(number, fcntl.LOCK_UN)
+        self.assertEqual(os.pread(self.descriptor(0), 6, SIZE // 2), b"secret")
+        with self.assertRaises(BlockingIOError):
+            fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.close(number)
+
+    def test_what_the_descriptor_cannot_do(self):
+        number = self.make(ANONYMOUS)
+        for seal in (fcntl.F_SEAL_WRITE, fcntl.F_SEAL_GROW, 0x10):
+            with self.assertRaises(PermissionError):
+                fcntl.fcntl(number, fcntl.F_ADD_SEALS, seal)
+        for size in (0, SIZE - 4096, 2 * SIZE):
+            with self.assertRaises(PermissionError):
+                os.ftruncate(number, size)
+        # Flags belong to the host's own open file description.
+        fcntl.fcntl(number, fcntl.F_SETFL, os.O_APPEND | os.O_NONBLOCK)
+        self.assertFalse(fcntl.fcntl(self.descriptor(0), fcntl.F_GETFL) & (os.O_APPEND | os.O_NONBLOCK))
+
+    def test_the_next_host_gets_nothing_of_the_last(self):
+        for kind in (ANONYMOUS, FILE):
+            with self.subTest(kind):
+                former = self.make(kind)
+                if kind == FILE:
+                    os.ftruncate(former, SIZE - 4096)
+                self.release()
+                os.pwrite(former, b"late", 0)
+                self.give(1, tag(1))
+                current = self.descriptor(1)
+                self.assertEqual(os.pread(current, 6, SIZE // 2), bytes(6))
+                os.pwrite(current, b"new secret", 100)
+                if kind == ANONYMOUS:
+                    self.assertEqual(os.pread(current, 4, 0), bytes(4))
+                    self.assertEqual(os.pread(former, 10, 100), bytes(10))
+                self.succeed(self.manager, INITIATE_RELEASE, ask_back(1, FORCED, SIZE, tag(1)))
+                self.succeed(self.control, DELETE, tag(1))
+
+    def test_the_next_host_in_the_same_turn(self):
+        """A release, an offer, its acceptance and the request for a descriptor arrive together: the bytes are not zeroed yet."""
+        former, host = self.make(ANONYMOUS), self.link("host1")
+        with self.target.stopped():
+            self.manager.link.send(request(INITIATE_RELEASE, ask_back(0, FORCED | SANITIZE, SIZE, tag(1)), 1))
+            self.manager.link.send(request(INITIATE_ADD, add(1, FREE, 0, SIZE, tag(1)), 2))
+            host.link.send(request(ADD_RESPONSE, ranges((0, SIZE)), 1))
+            host.link.send(request(DESCRIPTOR, bytes(8), 2))
+        self.manager.link.receive(), self.manager.link.receive(), host.link.receive()
+        for number in host.link.receive().descriptors:
+            self.addCleanup(os.close, number)
+            self.assertNotEqual(os.fstat(number).st_ino, os.fstat(former).st_ino)
+        self.assertEqual(os.pread(former, 6, SIZE // 2), bytes(6))
+        self.target.assert_sound()
