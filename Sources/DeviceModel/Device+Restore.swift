@@ -19,6 +19,11 @@ extension Device {
         try restoreEvents(state.events)
         history = try TagHistory(capacity: configuration.limits.tags, rows: state.history)
         try checkRestored()
+        // Whether this was done before the end is not known. Nobody can have them: that they are zero is durable before an offer is.
+        for slot in backendList {
+            guard let backend = backends[Int(slot)], backend.needsZero else { continue }
+            effects.append(.zero(.backend(backend.id), offset: 0, length: backend.size))
+        }
         fmLog.noteSaved()
         for host in hosts.indices {
             hosts[host].log.noteSaved()

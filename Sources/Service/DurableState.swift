@@ -37,7 +37,6 @@ public final class DurableState: Durability {
         var device = try restoredDevice()
         for warning in try memory.restore(device, inherited: inherited) { log.write(.warning, warning) }
         device.trackChanges()
-        device.noteAllZeroed()
         return device
     }
 

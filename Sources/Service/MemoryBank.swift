@@ -127,23 +127,11 @@ public final class MemoryBank: BackendMemory {
                 }
             }
         }
-        try zeroPending(backends.values.filter(\.needsZero))
         for (name, number) in stored {
             _ = Descriptor(owning: number)
             Systemd.forget(name: name)
         }
         return warnings
-    }
-
-    /// Zeroes what was released for sanitizing just before the service ended.
-    private func zeroPending(_ backends: [Backend]) throws(StateError) {
-        for backend in backends {
-            do throws(Refusal) {
-                try zero(.backend(backend.id), offset: 0, length: backend.size)
-            } catch {
-                throw StateError("backend \(backend.tag) was released for sanitizing, and cannot be zeroed: \(error.reason.text)")
-            }
-        }
     }
 
     private func reopen(_ backend: Backend) throws(StateError) -> String? {

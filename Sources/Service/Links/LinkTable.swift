@@ -107,7 +107,7 @@ struct LinkTable: ~Copyable {
     mutating func turn(milliseconds: Int32 = 0) {
         execute(epoll.wait(milliseconds: milliseconds))
         if engine.changed { commit() }
-        if engine.processor.hasMemoryEffects { runMemoryEffects() }
+        runMemoryEffects()
         notify()
         reply()
         report()
@@ -159,13 +159,19 @@ struct LinkTable: ~Copyable {
     }
 
     private mutating func runMemoryEffects() {
+        // After a failed commit, what is left to do for memory has time until changes are tried again.
+        guard engine.processor.hasMemoryEffects, engine.processor.changesRefused == nil else { return }
         for failure in engine.processor.runMemoryEffects() { log.write(.error, failure) }
         // That bytes are zero must be durable before somebody who has them now is told: a crash would have them zeroed again.
         guard let durability, engine.processor.device.hasTableChanges else { return }
         do throws(CommitFailure) {
             try durability.commit(&engine.processor, eids: [])
         } catch {
-            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)")
+            log.write(
+                .error, &commitFailures, now: Clock.steady(),
+                "zeroed memory could not be noted and will be zeroed again: \(error)")
+            // The note is lost with what else the commit took, and the memory stays out of use until it is made.
+            durability.restore(&engine.processor)
         }
     }
 
