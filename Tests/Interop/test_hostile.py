@@ -71,6 +71,15 @@ class MessageTest(HostileTest):
             with self.subTest(name):
                 self.succeed(peer, IDENTIFY)
 
+    def test_requests_that_do_not_own_their_tag(self):
+        """With TO=0 they cannot be answered, so they must not do anything either."""
+        for command in COMMANDS:
+            for name, peer in self.peers.items():
+                peer.link.send(request(command.opcode, command.payload, tag_owner=False))
+        for name, peer in self.peers.items():
+            with self.subTest(name):
+                self.succeed(peer, IDENTIFY)
+
     def test_commands_of_other_roles(self):
         for command in COMMANDS:
             for name, peer in self.peers.items():

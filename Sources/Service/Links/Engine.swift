@@ -43,6 +43,8 @@ struct Engine: ~Copyable {
     ///
     /// - Parameter eid: ours on this link.
     mutating func execute(_ header: MessageHeader, _ message: RawSpan, at eid: EndpointID, _ dialogue: inout Dialogue) {
+        // Who asks owns the tag: a request that says otherwise could not be answered, so nothing is done for it.
+        guard header.tagOwner || !Self.isRequest(message) else { return }
         if header.tagOwner { dialogue.requester = header.source }
         let outcome = Self.run(&processor, &answer, &dialogue.session, header.type, message, now)
         executed = true
@@ -110,6 +112,10 @@ struct Engine: ~Copyable {
         let header = MessageHeader(
             destination: requester, source: eid, tag: dialogue.takeTag(), tagOwner: true, type: MCTP.MessageType.cci)
         dialogue.outbox.append(header, answer.span(0..<length))
+    }
+
+    private static func isRequest(_ message: RawSpan) -> Bool {
+        message.byteCount >= CCIHeader.wireSize && CCIHeader(block: message).category == .request
     }
 
     // The answer is written while the processor works: two parameters show that they are disjoint.
