@@ -49,6 +49,8 @@ public final class Daemon {
         defer { for listener in listeners { listener.cleanUp() } }
         do throws(SystemError) {
             try start()
+            // What the last end left to be done for memory.
+            links.turn()
             for listener in listeners { announce(listener) }
             log.write(.notice, "fmapid \(Options.version): \(shape)")
             Systemd.notify("READY=1\nSTATUS=\(links.status)")

@@ -9,6 +9,9 @@ public final class DurableState: Durability {
     /// proportion to its extents, and a full disk stays full for a while.
     private static let pause: UInt64 = 1_000_000_000
 
+    /// Name of the database in the state directory; SQLite's other files begin with it.
+    static let fileName = "fmapid.db"
+
     private let store: Store
     private let configuration: DeviceConfiguration
     private let memory: MemoryBank
@@ -20,7 +23,7 @@ public final class DurableState: Durability {
         directory: String, configuration: DeviceConfiguration, memory: MemoryBank, log: Log
     ) throws(StoreError) {
         guard Files.makeDirectory(directory, mode: 0o700) else { throw StoreError("\(directory): cannot be made") }
-        store = try Store(path: directory + "/fmapid.db")
+        store = try Store(path: "\(directory)/\(Self.fileName)")
         self.configuration = configuration
         self.memory = memory
         self.log = log

@@ -35,7 +35,7 @@ func run(_ options: Options) -> Int32 {
             identity: DeviceIdentity(serialNumber: UInt64(truncatingIfNeeded: EndpointUUID.make(eid: options.eid) >> 64)))
         for failure in processor.runMemoryEffects() { log.write(.error, failure) }
         for difference in try processor.create(options.backends) { log.write(.warning, difference) }
-        try durable?.commit(&processor, eids: [])
+        if processor.device.hasTableChanges { try durable?.commit(&processor, eids: []) }
         let daemon = try Daemon(
             options: options, processor: processor, memory: memory, log: log, sockets: sockets, durability: durable,
             eids: durable?.eids(of: sockets.map(\.name) + options.listeners.map(\.name)) ?? [:])

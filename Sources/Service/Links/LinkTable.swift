@@ -109,7 +109,7 @@ struct LinkTable: ~Copyable {
     mutating func turn(milliseconds: Int32 = 0) {
         execute(epoll.wait(milliseconds: milliseconds))
         if engine.changed { commit() }
-        if engine.processor.hasMemoryEffects, engine.processor.changesRefused == nil { runMemoryEffects() }
+        runMemoryEffects()
         notify()
         reply()
         report()
@@ -161,6 +161,8 @@ struct LinkTable: ~Copyable {
     }
 
     private mutating func runMemoryEffects() {
+        // After a failed commit, what is left to do for memory has time until changes are tried again.
+        guard engine.processor.hasMemoryEffects, engine.processor.changesRefused == nil else { return }
         for failure in engine.processor.runMemoryEffects() { log.write(.error, failure) }
         // That bytes are zero must be durable before somebody who has them now is told: a crash would have them zeroed again.
         guard let durability, engine.processor.device.hasTableChanges else { return }

@@ -9,6 +9,14 @@ public enum Files {
         return unsafe lstat(path, &status) == 0 ? status : nil
     }
 
+    /// Whether both paths lead to the same file, links followed.
+    static func areSame(_ first: String, _ second: String) -> Bool {
+        var one = stat()
+        var other = stat()
+        guard unsafe stat(first, &one) == 0, unsafe stat(second, &other) == 0 else { return false }
+        return one.st_dev == other.st_dev && one.st_ino == other.st_ino
+    }
+
     /// Whether following the link ends at nothing.
     static func isDangling(_ path: String) -> Bool {
         var status = stat()
