@@ -35,7 +35,7 @@ public final class DurableState: Durability {
     /// - Throws: `StoreError`, or `StateError` if the state does not fit the configuration.
     public func load(inherited: [Systemd.InheritedDescriptor]) throws -> Device {
         let device = try restoredDevice()
-        for warning in try memory.restore(device, inherited: inherited) { log.write(.warning, warning) }
+        for warning in try memory.restore(device, inherited: inherited) { log.write(.warning, warning, .memoryLost) }
         return device
     }
 
@@ -91,7 +91,7 @@ public final class DurableState: Durability {
             // What is in memory is ahead of what is durable, so nothing of it may be told, or be done to memory.
             processor.withDevice { _ = $0.takeEffects() }
             processor.unusable = Refusal(.internalError, .stateUnreadable)
-            log.write(.critical, "the state cannot be read either; commands are refused until it can: \(error)")
+            log.write(.critical, "the state cannot be read either; commands are refused until it can: \(error)", .unreadable)
         }
     }
 }

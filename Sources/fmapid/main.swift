@@ -9,8 +9,17 @@ let usageFailure: Int32 = 2
 
 func fail(_ problems: [String], _ code: Int32) -> Never {
     let log = Log.standard(verbose: false)
-    for problem in problems { log.write(.error, problem) }
+    for problem in problems { log.write(.error, problem, .failed) }
     exit(code)
+}
+
+/// What command line and configuration file ask for now.
+func readAgain() throws(UsageError) -> Options {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    guard case .run(let options) = try Options.parse(arguments, environment: Systemd.environment) else {
+        throw UsageError("there is nothing to serve")
+    }
+    return options
 }
 
 func run(_ options: Options) -> Int32 {
@@ -26,19 +35,20 @@ func run(_ options: Options) -> Int32 {
             device = try state.load(inherited: inherited.filter(\.isMemory))
             durable = state
         } else {
-            log.write(.notice, "no state directory (--state-dir): the device forgets everything when the service ends")
+            log.write(
+                .notice, "no state directory (--state-dir): the device forgets everything when the service ends", .forgetful)
             _ = try memory.restore(device, inherited: inherited.filter(\.isMemory))
         }
         let sockets = inherited.filter { !$0.isMemory }
         var processor = CommandProcessor(
             device: device, memory: memory,
             identity: DeviceIdentity(serialNumber: UInt64(truncatingIfNeeded: EndpointUUID.make(eid: options.eid) >> 64)))
-        for failure in processor.runMemoryEffects() { log.write(.error, failure) }
+        for failure in processor.runMemoryEffects() { log.write(.error, failure, .memoryFailed) }
         for difference in try processor.create(options.backends) { log.write(.warning, difference) }
         if processor.device.hasTableChanges { try durable?.commit(&processor, eids: []) }
         let daemon = try Daemon(
             options: options, processor: processor, memory: memory, log: log, sockets: sockets, durability: durable,
-            eids: durable?.eids(of: sockets.map(\.name) + options.listeners.map(\.name)) ?? [:])
+            eids: durable?.eids(of: sockets.map(\.name) + options.listeners.map(\.name)) ?? [:], reload: readAgain)
         return daemon.run(shape: options.shape)
     } catch let error as StateError {
         fail(["the state does not fit the configuration, nothing was changed: \(error)"], 1)

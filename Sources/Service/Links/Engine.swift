@@ -10,7 +10,8 @@ struct Engine: ~Copyable {
     /// Bytes that an answer or a notification can have.
     let maximumAnswer: Int
     private var answer: RawBuffer
-    private let verbose: Bool
+    /// Log commands that only read as well.
+    var verbose: Bool
     /// Nanoseconds since 1970, taken once per turn.
     var now: UInt64 = 0
     /// A command of this turn changed the device.

@@ -26,8 +26,8 @@ struct LinkTable: ~Copyable {
     private var commitFailures = RateLimit()
     private var isEnding = false
     private let uuid: UInt128
-    private let maximumLinks: Int
-    private let log: Log
+    private var maximumLinks: Int
+    private var log: Log
     /// Links that this turn looked at.
     private var touched: [Handle] = []
     private var refusals = RateLimit()
@@ -61,6 +61,24 @@ struct LinkTable: ~Copyable {
             + "\(Size.text(device.configuration.capacity)) in use"
     }
 
+    /// Takes what a configuration that was read again may change; answers what is to be logged.
+    mutating func apply(_ options: Options) -> [String] {
+        engine.beginTurn(now: Clock.wall())
+        touched.removeAll(keepingCapacity: true)
+        assignments.removeAll(keepingCapacity: true)
+        maximumLinks = options.maximumLinks
+        log.verbose = options.verbose
+        engine.verbose = options.verbose
+        var problems: [String] = []
+        do throws(BackendFailure) {
+            problems = try engine.processor.create(options.backends)
+        } catch {
+            problems.append(error.description)
+        }
+        commit()
+        return problems
+    }
+
     /// No link reads more than what its peer has sent by now.
     mutating func endInput() {
         isEnding = true
@@ -81,7 +99,7 @@ struct LinkTable: ~Copyable {
             log.write(
                 .warning, &crowding, now: Clock.steady(),
                 "\(origins[listener].name): \(peer.text) was turned away: there are \(links.count) links, "
-                    + "\(origins[listener].links) of this listener (--max-links \(maximumLinks))")
+                    + "\(origins[listener].links) of this listener (--max-links \(maximumLinks))", .turnedAway)
             return
         }
         let origin = origins[listener]
@@ -90,7 +108,7 @@ struct LinkTable: ~Copyable {
         do throws(SystemError) {
             try epoll.add(number, interest: Epoll.input, key: handle.key)
         } catch {
-            log.write(.error, &crowding, now: Clock.steady(), "\(origin.name): \(error)")
+            log.write(.error, &crowding, now: Clock.steady(), "\(origin.name): \(error)", .turnedAway)
             return
         }
         let link = Link(
@@ -122,7 +140,8 @@ struct LinkTable: ~Copyable {
             try durability.commit(&engine.processor, eids: eids)
         } catch {
             log.write(
-                .critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
+                .critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)",
+                .notDurable)
             durability.restore(&engine.processor)
             undo()
         }
@@ -163,13 +182,13 @@ struct LinkTable: ~Copyable {
     private mutating func runMemoryEffects() {
         // After a failed commit, what is left to do for memory has time until changes are tried again.
         guard engine.processor.hasMemoryEffects, engine.processor.changesRefused == nil else { return }
-        for failure in engine.processor.runMemoryEffects() { log.write(.error, failure) }
+        for failure in engine.processor.runMemoryEffects() { log.write(.error, failure, .memoryFailed) }
         // That bytes are zero must be durable before somebody who has them now is told: a crash would have them zeroed again.
         guard let durability, engine.processor.device.hasTableChanges else { return }
         do throws(CommitFailure) {
             try durability.commit(&engine.processor, eids: [])
         } catch {
-            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)")
+            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)", .notDurable)
             // Back to what the first commit left: the zeroing is due again, and the backend is given to nobody before it is noted.
             durability.restore(&engine.processor)
         }
@@ -196,7 +215,7 @@ struct LinkTable: ~Copyable {
         origins[listener].links -= 1
         let origin = origins[listener]
         if case .terminal = origin.channel, !isEnding {
-            log.write(.error, "\(origin.name): \(links[handle].summary); a restart of fmapid opens it again")
+            log.write(.error, "\(origin.name): \(links[handle].summary); a restart of fmapid opens it again", .terminalLost)
         } else if log.verbose {
             log.write(.debug, "\(origin.name): \(links[handle].summary)")
         }

@@ -8,6 +8,10 @@ public enum Event: String, Sendable, CaseIterable {
     case stopped = "3a04b13ad2724379b4f8070156c28510"
     /// The service could not start or go on.
     case failed = "2808bb823c6e44de8b0eb9101c8a6464"
+    /// The configuration was read again.
+    case reloaded = "c5d0fd1b4d2c4b0f9a53f5bb0e2f7a61"
+    /// The configuration could not be read again; what was in force stays.
+    case reloadFailed = "e0a6a3f2a6d14d52a2f1c62c9b8b4d17"
     /// There is no state directory.
     case forgetful = "d8f49c75eb7144f7b920dfde2ec34865"
     /// A listener is open.

@@ -25,6 +25,7 @@ extension Options {
         if let file {
             do throws(SystemError) {
                 ConfigurationFile(path: file).read(try contents(file), into: &draft)
+                draft.options.configurationFile = file
             } catch {
                 let isNeeded = commandLine.file != nil || commandLine.isCheck
                 guard !isNeeded, error.code == ENOENT else { throw UsageError(error.description) }

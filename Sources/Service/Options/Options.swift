@@ -49,6 +49,8 @@ public struct Options: Equatable, Sendable {
     public var verbose = false
     /// To be made at start.
     public var backends: [ConfiguredBackend] = []
+    /// The file that was read, if one was.
+    public var configurationFile: String?
 
     public init(pool: Pool) { self.pool = pool }
 }
