@@ -18,7 +18,7 @@ struct TagHistory {
     init(capacity: Int, rows: [HistoryRow]) throws(StateError) {
         self.capacity = capacity
         for row in rows.sorted(by: { $0.age < $1.age }) {
-            guard row.age < .max / 2, age.updateValue(row.age, forKey: row.tag) == nil else {
+            guard row.age > clock, row.age < .max / 2, !row.tag.isNone, age.updateValue(row.age, forKey: row.tag) == nil else {
                 throw StateError("the list of released tags has tag \(row.tag) twice, or with an impossible age")
             }
             clock = row.age
