@@ -14,6 +14,7 @@ func fail(_ problems: [String], _ code: Int32) -> Never {
 }
 
 func run(_ options: Options) -> Int32 {
+    Daemon.ignoreSignalsOfWrites()
     let log = Log.standard(verbose: options.verbose)
     do {
         let configuration = try options.deviceConfiguration()
