@@ -40,6 +40,10 @@ extension Device {
     }
 
     private mutating func restore(_ row: DeviceRow) throws(StateError) {
+        // Numbers of pool allocations are never used again; no device lives to see the last.
+        guard row.nextPool < .max / 2 else {
+            throw StateError("the next pool allocation has the impossible number \(row.nextPool)")
+        }
         tagGeneration = row.tagGeneration
         backendGeneration = row.backendGeneration
         nextBackendID = row.nextBackend

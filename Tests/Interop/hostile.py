@@ -113,10 +113,10 @@ class State:
 class Target(Daemon):
     """fmapid under attack."""
 
-    def __init__(self, *arguments: str, before: list[str] | None = None) -> None:
+    def __init__(self, *arguments: str, **options) -> None:
         listeners = [part for name, text in LISTENERS.items() for part in ("--listen", f"{name}={text}")]
         self._probe: Peer | None = None
-        super().__init__(*listeners, *arguments, before=before)
+        super().__init__(*listeners, *arguments, **options)
 
     def __exit__(self, *details) -> None:
         self._drop_probe()
@@ -312,10 +312,10 @@ class HostileTest(unittest.TestCase):
     """One service for each test; at its end it must be whole."""
 
     arguments: tuple[str, ...] = ()
-    before: list[str] | None = None
+    options: dict[str, list[str]] = {}
 
     def setUp(self) -> None:
-        self.target = self.enterContext(Target(*self.arguments, before=self.before))
+        self.target = self.enterContext(Target(*self.arguments, **self.options))
         self.target.wait_for("serial0")
 
     def link(self, name: str) -> Peer:
