@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 /// Settings of every Swift target: spans may be stored and returned, and each unsafe expression is marked.
@@ -14,10 +14,11 @@ let package = Package(
         .executable(name: "fmapictl", targets: ["fmapictl"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
         .target(name: "CLinux"),
+        .target(name: "CToml"),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
@@ -29,14 +30,17 @@ let package = Package(
         .target(name: "Store", dependencies: ["CSQLite", "CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(
             name: "Service",
-            dependencies: ["CLinux", "CSystemd", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store"],
+            dependencies: [
+                "CLinux", "CSystemd", "CToml", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Store",
+            ],
             swiftSettings: strict),
-        .executableTarget(name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
+        .executableTarget(
+            name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
         .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",
             dependencies: [
-                "ControlClient", "CXLWire", "MCTP",
+                "ControlClient", "CXLWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -51,7 +55,11 @@ let package = Package(
             name: "ServiceTests",
             dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],
             swiftSettings: strict),
-        .testTarget(name: "FmapictlTests", dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP"], swiftSettings: strict),
+        .testTarget(
+            name: "FmapictlTests",
+            // The executables are run, not imported.
+            dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP", "fmapictl", "fmapid"],
+            swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -6,3 +6,14 @@ unsigned long long clinux_file_size_limit(void) {
     struct rlimit r;
     return getrlimit(RLIMIT_FSIZE, &r) ? RLIM_INFINITY : r.rlim_cur;
 }
+
+unsigned long long clinux_raise_descriptor_limit(void) {
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r)) return 1024;
+    if (r.rlim_cur < r.rlim_max) {
+        rlim_t before = r.rlim_cur;
+        r.rlim_cur = r.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &r)) r.rlim_cur = before;
+    }
+    return r.rlim_cur;
+}

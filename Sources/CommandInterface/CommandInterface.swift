@@ -28,6 +28,18 @@ public struct DescriptorGrant: Equatable, Sendable {
     }
 }
 
+/// What a command was about, for the log; only what it has.
+public struct CommandSubject: Equatable, Sendable {
+    public var host: Int?
+    public var region: Int?
+    /// The first tag of a list.
+    public var tag = Tag.none
+    public var bytes: UInt64?
+    public var path = ""
+
+    public init() {}
+}
+
 /// What a command did, for the service: the answer to send, and what to log.
 public struct Outcome: Sendable {
     /// Opcode of the request; 0 if the message was too short to have one.
@@ -40,6 +52,7 @@ public struct Outcome: Sendable {
     public var changed: Bool
     /// Attach this descriptor to the answer's first packet.
     public var descriptor: DescriptorGrant?
+    public var subject = CommandSubject()
 
     public init(
         opcode: UInt16, length: Int, code: ReturnCode, reason: Refusal.Reason = .none, changed: Bool = false,

@@ -106,8 +106,8 @@ public struct CommandProcessor: ~Copyable {
         guard let command = CommandTable.find(header.opcode) else { throw Refusal(.unsupported) }
         guard command.roles.contains(session.role) else { throw Refusal(.unsupported, .wrongRole) }
         guard command.sizes.contains(size) else { throw Refusal(.invalidPayloadLength) }
-        if let unusable, !command.isAboutLink { throw unusable }
-        if let changesRefused, command.mayChange { throw changesRefused }
+        if let unusable, command.reach != .link { throw unusable }
+        if let changesRefused, command.reach == .changes { throw changesRefused }
     }
 
     /// Runs a command that the table lists; returns the size of the response payload.
@@ -142,8 +142,12 @@ public struct CommandProcessor: ~Copyable {
         case .getDCRegionExtentLists: return try getDCRegionExtentLists(payload, session, &body)
         case .initiateDynamicCapacityAdd: try initiateDynamicCapacityAdd(payload, &outcome)
         case .initiateDynamicCapacityRelease: try initiateDynamicCapacityRelease(payload, &outcome)
-        case .dynamicCapacityAddReference: outcome.changed = try device.addReference(tag: parse(payload))
-        case .dynamicCapacityRemoveReference: outcome.changed = try device.removeReference(tag: parse(payload))
+        case .dynamicCapacityAddReference:
+            outcome.subject.tag = try parse(payload)
+            outcome.changed = try device.addReference(tag: outcome.subject.tag)
+        case .dynamicCapacityRemoveReference:
+            outcome.subject.tag = try parse(payload)
+            outcome.changed = try device.removeReference(tag: outcome.subject.tag)
         case .dynamicCapacityListTags: return try listTags(payload, session, &body)
         case .createTaggedBackend: return try createTaggedBackend(payload, &body, &outcome)
         case .deleteTaggedBackend: try deleteTaggedBackend(payload, &outcome)

@@ -28,25 +28,25 @@ struct CommandDescriptor: Sendable {
     /// Payload sizes of a request, in bytes. A list's exact size is checked where it is parsed.
     let sizes: ClosedRange<Int>
     let effects: CommandEffects
+    let reach: Reach
 
-    /// The command can change the device.
-    var mayChange: Bool {
-        switch opcode {
-        case .clearEventRecords, .setTimestamp, .addDynamicCapacityResponse, .releaseDynamicCapacity, .setDCRegionConfiguration,
-            .initiateDynamicCapacityAdd, .initiateDynamicCapacityRelease, .dynamicCapacityAddReference,
-            .dynamicCapacityRemoveReference, .createTaggedBackend, .deleteTaggedBackend, .getExtentDescriptor:
-            true
-        default: false
-        }
+    /// What a command has to do with the device's state.
+    enum Reach: Sendable {
+        /// Nothing: it is about the component or the link.
+        case link
+        /// It tells of it.
+        case reads
+        /// It can change it, so that a commit may be due.
+        case changes
     }
 
-    /// The command concerns the component or the link, not what the device holds.
-    var isAboutLink: Bool { opcode.commandSet == 0x00 || opcode.commandSet == 0x04 || opcode == .identifyMemoryDevice }
-
-    init(_ opcode: Opcode, _ roles: CommandRoles, _ sizes: ClosedRange<Int>, _ effects: CommandEffects = []) {
+    init(
+        _ opcode: Opcode, _ roles: CommandRoles, _ sizes: ClosedRange<Int>, _ reach: Reach, _ effects: CommandEffects = []
+    ) {
         self.opcode = opcode
         self.roles = roles
         self.sizes = sizes
+        self.reach = reach
         self.effects = effects
     }
 }
@@ -66,42 +66,42 @@ public enum CommandTable {
 
     /// Ordered by opcode.
     static let commands: [CommandDescriptor] = [
-        .init(.identify, .all, empty),
-        .init(.backgroundOperationStatus, .all, empty),
-        .init(.getResponseMessageLimit, .all, empty),
-        .init(.setResponseMessageLimit, .all, 1...1),
-        .init(.requestAbortBackgroundOperation, .all, empty),
-        .init(.getEventRecords, [.fm, .host], 1...1),
-        .init(.clearEventRecords, [.fm, .host], 6...maximumPayload, .immediateLogChange),
-        .init(.getEventInterruptPolicy, .host, empty),
-        .init(.setEventInterruptPolicy, .host, 4...5, .immediatePolicyChange),
-        .init(.getMCTPEventInterruptPolicy, .fm, empty),
-        .init(.setMCTPEventInterruptPolicy, .fm, 2...2, .immediatePolicyChange),
-        .init(.getTimestamp, .all, empty),
-        .init(.setTimestamp, [.fm, .host], 8...8, .immediatePolicyChange),
-        .init(.getSupportedLogs, .all, empty),
-        .init(.getLog, .all, 24...24),
-        .init(.getSupportedLogsSubList, .all, 2...2),
-        .init(.identifyMemoryDevice, .all, empty),
-        .init(.getDynamicCapacityConfiguration, .host, 2...2),
-        .init(.getDynamicCapacityExtentList, .host, 8...8),
-        .init(.addDynamicCapacityResponse, .host, list, .immediateConfigurationChange),
-        .init(.releaseDynamicCapacity, .host, list, .immediateConfigurationChange),
-        .init(.getDCDInfo, .management, empty),
-        .init(.getHostDCRegionConfiguration, .management, 4...4),
-        .init(.setDCRegionConfiguration, .fm, 16...16, reset.union(.immediateDataChange)),
-        .init(.getDCRegionExtentLists, .management, 12...12),
-        .init(.initiateDynamicCapacityAdd, .fm, 28...maximumPayload, reset.union(.immediateDataChange)),
-        .init(.initiateDynamicCapacityRelease, .fm, 28...maximumPayload, reset.union(.immediateDataChange)),
-        .init(.dynamicCapacityAddReference, .fm, 16...16, reset),
-        .init(.dynamicCapacityRemoveReference, .fm, 16...16, reset),
-        .init(.dynamicCapacityListTags, .management, 8...8),
-        .init(.createTaggedBackend, .control, 32...maximumPayload, .immediateConfigurationChange),
-        .init(.deleteTaggedBackend, .control, 16...16, .immediateConfigurationChange),
-        .init(.listTaggedBackends, .management, 8...8),
-        .init(.getTaggedBackend, .management, 16...16),
-        .init(.getReleaseStatus, .management, 16...16),
-        .init(.getExtentDescriptor, .host, 8...8),
+        .init(.identify, .all, empty, .link),
+        .init(.backgroundOperationStatus, .all, empty, .link),
+        .init(.getResponseMessageLimit, .all, empty, .link),
+        .init(.setResponseMessageLimit, .all, 1...1, .link),
+        .init(.requestAbortBackgroundOperation, .all, empty, .link),
+        .init(.getEventRecords, [.fm, .host], 1...1, .reads),
+        .init(.clearEventRecords, [.fm, .host], 6...maximumPayload, .changes, .immediateLogChange),
+        .init(.getEventInterruptPolicy, .host, empty, .reads),
+        .init(.setEventInterruptPolicy, .host, 4...5, .reads, .immediatePolicyChange),
+        .init(.getMCTPEventInterruptPolicy, .fm, empty, .reads),
+        .init(.setMCTPEventInterruptPolicy, .fm, 2...2, .reads, .immediatePolicyChange),
+        .init(.getTimestamp, .all, empty, .reads),
+        .init(.setTimestamp, [.fm, .host], 8...8, .changes, .immediatePolicyChange),
+        .init(.getSupportedLogs, .all, empty, .link),
+        .init(.getLog, .all, 24...24, .link),
+        .init(.getSupportedLogsSubList, .all, 2...2, .link),
+        .init(.identifyMemoryDevice, .all, empty, .link),
+        .init(.getDynamicCapacityConfiguration, .host, 2...2, .reads),
+        .init(.getDynamicCapacityExtentList, .host, 8...8, .reads),
+        .init(.addDynamicCapacityResponse, .host, list, .changes, .immediateConfigurationChange),
+        .init(.releaseDynamicCapacity, .host, list, .changes, .immediateConfigurationChange),
+        .init(.getDCDInfo, .management, empty, .reads),
+        .init(.getHostDCRegionConfiguration, .management, 4...4, .reads),
+        .init(.setDCRegionConfiguration, .fm, 16...16, .changes, reset.union(.immediateDataChange)),
+        .init(.getDCRegionExtentLists, .management, 12...12, .reads),
+        .init(.initiateDynamicCapacityAdd, .fm, 28...maximumPayload, .changes, reset.union(.immediateDataChange)),
+        .init(.initiateDynamicCapacityRelease, .fm, 28...maximumPayload, .changes, reset.union(.immediateDataChange)),
+        .init(.dynamicCapacityAddReference, .fm, 16...16, .changes, reset),
+        .init(.dynamicCapacityRemoveReference, .fm, 16...16, .changes, reset),
+        .init(.dynamicCapacityListTags, .management, 8...8, .reads),
+        .init(.createTaggedBackend, .control, 32...maximumPayload, .changes, .immediateConfigurationChange),
+        .init(.deleteTaggedBackend, .control, 16...16, .changes, .immediateConfigurationChange),
+        .init(.listTaggedBackends, .management, 8...8, .reads),
+        .init(.getTaggedBackend, .management, 16...16, .reads),
+        .init(.getReleaseStatus, .management, 16...16, .reads),
+        .init(.getExtentDescriptor, .host, 8...8, .changes),
     ]
 
     static func find(_ opcode: Opcode) -> CommandDescriptor? {

@@ -86,9 +86,17 @@ extension CommandProcessor {
     ) throws(Refusal) {
         let host = try host(session)
         guard try collect(payload, into: &session.partialAdd) else { return }
+        outcome.subject = subject(host, session.partialAdd)
         try device.answerOffer(host: host, accepted: session.partialAdd)
         session.partialAdd.removeAll(keepingCapacity: session.partialAdd.capacity <= 64)
         outcome.changed = true
+    }
+
+    private func subject(_ host: Int, _ list: [DPARange]) -> CommandSubject {
+        var subject = CommandSubject()
+        subject.host = host
+        subject.bytes = list.reduce(0) { $0 &+ $1.length }
+        return subject
     }
 
     mutating func releaseDynamicCapacity(
@@ -96,6 +104,7 @@ extension CommandProcessor {
     ) throws(Refusal) {
         let host = try host(session)
         guard try collect(payload, into: &session.partialRelease) else { return }
+        outcome.subject = subject(host, session.partialRelease)
         try device.release(host: host, ranges: session.partialRelease)
         session.partialRelease.removeAll(keepingCapacity: session.partialRelease.capacity <= 64)
         outcome.changed = true
@@ -113,6 +122,9 @@ extension CommandProcessor {
         try memory.prepare(object)
         outcome.changed = device.noteDescriptor(of: host, at: request.start)
         let backend = try? device.backend(tag: extent.tag).backend
+        outcome.subject.host = host
+        outcome.subject.tag = extent.tag
+        outcome.subject.bytes = extent.length
         outcome.descriptor = DescriptorGrant(object: object, offset: offset, length: extent.length)
         return GetExtentDescriptor.Response(
             start: extent.start, length: extent.length, offset: offset, usesHugePages: backend?.hugePages ?? false,

@@ -37,6 +37,7 @@ extension CommandProcessor {
 
     mutating func setDCRegionConfiguration(_ payload: RawSpan, _ outcome: inout Outcome) throws(Refusal) {
         let request: SetDCRegionConfiguration.Request = try parse(payload)
+        outcome.subject.region = Int(request.region)
         outcome.changed = try device.setRegion(
             Int(request.region), blockSize: request.blockSize, sanitizeOnRelease: request.sanitizesOnRelease)
     }
@@ -58,51 +59,62 @@ extension CommandProcessor {
     }
 
     mutating func initiateDynamicCapacityAdd(_ payload: RawSpan, _ outcome: inout Outcome) throws(Refusal) {
-        let header: InitiateDynamicCapacityAdd.Header
-        do throws(ReturnCode) {
-            let request = try InitiateDynamicCapacityAdd.Request(payload)
-            header = request.header
-            copy(request.extents)
-        } catch {
-            throw Refusal(error)
-        }
-        try device.checkHost(Int(header.hostID))
-        guard !header.hasReservedBits else { throw Refusal(.invalidInput, .reservedBits) }
-        guard let policy = header.policy else { throw Refusal(.invalidInput, .unknownPolicy) }
-        guard policy == .prescriptive || extents.isEmpty else { throw Refusal(.invalidExtentList, .extentCountUnexpected) }
+        let header: InitiateDynamicCapacityAdd.Header = try initiate(payload)
+        outcome.subject = subject(header.hostID, header.tag, header.length, isList: header.isPrescriptive)
+        try check(header.hostID, hasReservedBits: header.hasReservedBits, isList: header.policy.map { $0 == .prescriptive })
         let host = Int(header.hostID)
-        switch policy {
+        switch header.policy {
         case .free, .contiguous:
             try device.add(
-                host: host, region: Int(header.region), length: header.length, tag: header.tag, contiguous: policy == .contiguous)
-        case .prescriptive: try device.add(host: host, extents: extents)
+                host: host, region: Int(header.region), length: header.length, tag: header.tag,
+                contiguous: header.policy == .contiguous)
         case .enableSharedAccess: try device.addSharedAccess(host: host, region: Int(header.region), tag: header.tag)
+        default: try device.add(host: host, extents: extents)
         }
         outcome.changed = true
     }
 
     mutating func initiateDynamicCapacityRelease(_ payload: RawSpan, _ outcome: inout Outcome) throws(Refusal) {
-        let header: InitiateDynamicCapacityRelease.Header
-        do throws(ReturnCode) {
-            let request = try InitiateDynamicCapacityRelease.Request(payload)
-            header = request.header
-            copy(request.extents)
-        } catch {
-            throw Refusal(error)
-        }
-        try device.checkHost(Int(header.hostID))
-        guard !header.hasReservedBits else { throw Refusal(.invalidInput, .reservedBits) }
-        guard let policy = header.policy else { throw Refusal(.invalidInput, .unknownPolicy) }
-        guard policy == .prescriptive || extents.isEmpty else { throw Refusal(.invalidExtentList, .extentCountUnexpected) }
+        let header: InitiateDynamicCapacityRelease.Header = try initiate(payload)
+        outcome.subject = subject(header.hostID, header.tag, header.length, isList: header.isPrescriptive)
+        try check(header.hostID, hasReservedBits: header.hasReservedBits, isList: header.policy.map { $0 == .prescriptive })
         var options: ReleaseOptions = []
         if header.isForced { options.insert(.forced) }
         if header.sanitizes { options.insert(.sanitize) }
-        switch policy {
-        case .tagBased:
-            try device.requestRelease(host: Int(header.hostID), tag: header.tag, length: header.length, options: options)
-        case .prescriptive: try device.requestRelease(host: Int(header.hostID), extents: extents, options: options)
+        let host = Int(header.hostID)
+        if header.policy == .prescriptive {
+            try device.requestRelease(host: host, extents: extents, options: options)
+        } else {
+            try device.requestRelease(host: host, tag: header.tag, length: header.length, options: options)
         }
         outcome.changed = true
+    }
+
+    /// Reads a request of 5604h or 5605h; its list is in `extents` then.
+    private mutating func initiate<Header: InitiateHeader>(_ payload: RawSpan) throws(Refusal) -> Header {
+        do throws(ReturnCode) {
+            let request = try InitiateRequest<Header>(payload)
+            copy(request.extents)
+            return request.header
+        } catch {
+            throw Refusal(error)
+        }
+    }
+
+    /// What 5604h and 5605h check first. `isList` says whether the policy wants the list; nil is an undefined policy.
+    private func check(_ host: UInt16, hasReservedBits: Bool, isList: Bool?) throws(Refusal) {
+        try device.checkHost(Int(host))
+        guard !hasReservedBits else { throw Refusal(.invalidInput, .reservedBits) }
+        guard let isList else { throw Refusal(.invalidInput, .unknownPolicy) }
+        guard isList || extents.isEmpty else { throw Refusal(.invalidExtentList, .extentCountUnexpected) }
+    }
+
+    private func subject(_ host: UInt16, _ tag: Tag, _ length: UInt64, isList: Bool) -> CommandSubject {
+        var subject = CommandSubject()
+        subject.host = Int(host)
+        subject.tag = isList ? extents.first?.tag ?? .none : tag
+        subject.bytes = isList ? extents.reduce(0) { $0 &+ $1.length } : length
+        return subject
     }
 
     private mutating func copy(_ list: borrowing EntryList<Extent>) {

@@ -11,31 +11,49 @@ extension CommandProcessor {
         guard let wireKind = header.kind, let kind = BackendRequest.Kind(rawValue: wireKind.rawValue) else {
             throw Refusal(.invalidInput, .reservedBits)
         }
-        // C003h must be able to tell the path again.
-        let longest = CommandTable.maximumPayload - GetTaggedBackend.Header.wireSize
-        guard let path = request.entries.text, path.utf8.count <= longest, !path.utf8.contains(0) else {
-            throw Refusal(.invalidInput, .badPath)
-        }
-        switch kind {
-        case .anonymous: guard path.isEmpty else { throw Refusal(.invalidInput, .badPath) }
-        case .file:
-            guard !path.isEmpty else { throw Refusal(.invalidInput, .badPath) }
-            guard !header.usesHugePages else { throw Refusal(.invalidInput, .reservedBits) }
-        }
-        try device.checkNewBackend(tag: header.tag, size: header.size)
-        let id = device.nextBackend
-        try memory.create(
-            BackendRequest(
-                id: id, tag: header.tag, size: header.size, kind: kind, hugePages: header.usesHugePages, path: path))
-        device.addBackend(
-            Backend(
-                id: id, tag: header.tag, size: header.size, kind: kind.rawValue, hugePages: header.usesHugePages, path: path))
+        outcome.subject.tag = header.tag
+        outcome.subject.bytes = header.size
+        guard let path = request.entries.text else { throw Refusal(.invalidInput, .badPath) }
+        outcome.subject.path = path
+        let id = try createBackend(
+            tag: header.tag, size: header.size, kind: kind, hugePages: header.usesHugePages, path: path)
         outcome.changed = true
         return CreateTaggedBackend.Response(id: id).write(to: &body)
     }
 
+    /// Makes a tagged backend and its memory; for C000h, and for backends that the configuration names.
+    ///
+    /// - Parameters:
+    ///   - size: bytes.
+    ///   - path: for a file: absolute, or below the state directory. Empty for anonymous memory.
+    /// - Returns: the backend's id.
+    /// - Throws: what ``Device/checkNewBackend(tag:size:)`` and ``BackendMemory/create(_:)`` throw; Invalid Input for a path that
+    ///   does not fit the kind, and for a file of huge pages.
+    @discardableResult
+    public mutating func createBackend(
+        tag: Tag, size: UInt64, kind: BackendRequest.Kind, hugePages: Bool, path: String
+    ) throws(Refusal) -> UInt32 {
+        // C003h must be able to tell the path again.
+        let longest = CommandTable.maximumPayload - GetTaggedBackend.Header.wireSize
+        guard path.utf8.count <= longest, !path.utf8.contains(0) else { throw Refusal(.invalidInput, .badPath) }
+        switch kind {
+        case .anonymous: guard path.isEmpty else { throw Refusal(.invalidInput, .badPath) }
+        case .file:
+            guard !path.isEmpty else { throw Refusal(.invalidInput, .badPath) }
+            guard !hugePages else { throw Refusal(.invalidInput, .reservedBits) }
+        }
+        try device.checkNewBackend(tag: tag, size: size)
+        // A file whose backend was deleted a moment ago is free once that is durable.
+        if kind == .file, device.removesBackend { throw Refusal(.retryRequired, .fileNotAccessible) }
+        let id = device.nextBackend
+        try memory.create(BackendRequest(id: id, tag: tag, size: size, kind: kind, hugePages: hugePages, path: path))
+        device.addBackend(Backend(id: id, tag: tag, size: size, kind: kind.rawValue, hugePages: hugePages, path: path))
+        return id
+    }
+
     mutating func deleteTaggedBackend(_ payload: RawSpan, _ outcome: inout Outcome) throws(Refusal) {
-        try device.removeBackend(tag: parse(payload))
+        outcome.subject.tag = try parse(payload)
+        try device.removeBackend(tag: outcome.subject.tag)
         outcome.changed = true
     }
 

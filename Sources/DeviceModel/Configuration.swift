@@ -30,29 +30,15 @@ public struct DeviceConfiguration: Sendable, Equatable {
     /// Bytes of one region: its length and its decode length.
     public var regionLength: UInt64 { capacity / UInt64(regions) }
 
-    /// Checks the shape; the error says what is wrong and what is allowed.
+    /// Checks the shape; the error is the first of ``problems(capacity:hosts:regions:sharableRegions:blockSize:limits:)``.
     public init(
         kind: Kind, capacity: UInt64, hosts: Int = 1, regions: Int = 1, sharableRegions: Set<Int> = [],
         blockSize: UInt64 = 2 << 20, limits: Limits = Limits()
     ) throws(ConfigurationError) {
-        guard (1...Self.maximumHosts).contains(hosts) else {
-            throw ConfigurationError("hosts must be 1 to \(Self.maximumHosts), not \(hosts)")
-        }
-        guard (1...Self.maximumRegions).contains(regions) else {
-            throw ConfigurationError("regions must be 1 to \(Self.maximumRegions), not \(regions)")
-        }
-        guard capacity > 0, capacity <= Self.maximumCapacity, capacity % (UInt64(regions) * Self.granule) == 0 else {
-            throw ConfigurationError(
-                "the capacity must be a multiple of regions x 256 MiB (\(regions) x 256 MiB here) and at most 64 PiB, not \(capacity) bytes"
-            )
-        }
-        guard blockSize.nonzeroBitCount == 1, blockSize & Self.supportedBlockSizes != 0 else {
-            throw ConfigurationError("the block size must be a power of two from 64 bytes to 256 MiB, not \(blockSize) bytes")
-        }
-        for region in sharableRegions where !(0..<regions).contains(region) {
-            throw ConfigurationError("sharable region \(region) does not exist: regions are 0 to \(regions - 1)")
-        }
-        try limits.check()
+        let problems = Self.problems(
+            capacity: capacity, hosts: hosts, regions: regions, sharableRegions: sharableRegions, blockSize: blockSize,
+            limits: limits)
+        if let first = problems.first { throw first }
         self.kind = kind
         self.capacity = capacity
         self.hosts = hosts
@@ -61,10 +47,44 @@ public struct DeviceConfiguration: Sendable, Equatable {
         self.blockSize = blockSize
         self.limits = limits
     }
+
+    /// All that is wrong with a shape; each says what is allowed. What depends on a wrong number of regions is not judged.
+    public static func problems(
+        capacity: UInt64, hosts: Int, regions: Int, sharableRegions: Set<Int>, blockSize: UInt64, limits: Limits
+    ) -> [ConfigurationError] {
+        var problems: [ConfigurationError] = []
+        if !(1...maximumHosts).contains(hosts) {
+            problems.append(ConfigurationError(.hosts, "must be 1 to \(maximumHosts), not \(hosts)"))
+        }
+        if !(1...maximumRegions).contains(regions) {
+            problems.append(ConfigurationError(.regions, "must be 1 to \(maximumRegions), not \(regions)"))
+        } else {
+            if capacity == 0 || capacity > maximumCapacity || capacity % (UInt64(regions) * granule) != 0 {
+                problems.append(
+                    ConfigurationError(
+                        .capacity,
+                        "must be a multiple of regions x 256 MiB (\(regions) x 256 MiB here) and at most 64 PiB, not \(capacity) bytes"
+                    ))
+            }
+            for region in sharableRegions.sorted() where !(0..<regions).contains(region) {
+                problems.append(
+                    ConfigurationError(.sharableRegions, "there is no region \(region); regions are 0 to \(regions - 1)"))
+            }
+        }
+        if blockSize.nonzeroBitCount != 1 || blockSize & supportedBlockSizes == 0 {
+            problems.append(
+                ConfigurationError(.blockSize, "must be a power of two from 64 bytes to 256 MiB, not \(blockSize) bytes"))
+        }
+        return problems + limits.problems()
+    }
 }
 
 /// How much the device tracks. Whatever exceeds a limit is refused with Resources Exhausted or Retry Required.
 public struct Limits: Sendable, Equatable {
+    public static let allowedExtents = 1...16_777_216
+    public static let allowedTags = 1...16_777_216
+    public static let allowedEventRecords = 1...65_535
+
     /// Extents of all hosts together, offered ones included.
     public var extents: Int
     /// Tags in use, and backends, and tags remembered as released.
@@ -81,27 +101,42 @@ public struct Limits: Sendable, Equatable {
         self.offersPerHost = offersPerHost
     }
 
-    func check() throws(ConfigurationError) {
-        guard (1...16_777_216).contains(extents) else {
-            throw ConfigurationError("the extent limit must be 1 to 16777216, not \(extents)")
-        }
-        guard (1...16_777_216).contains(tags) else {
-            throw ConfigurationError("the tag limit must be 1 to 16777216, not \(tags)")
-        }
-        guard (1...65_535).contains(eventRecords) else {
-            throw ConfigurationError("the event log size must be 1 to 65535 records, not \(eventRecords)")
-        }
-        guard (1...65_535).contains(offersPerHost) else {
-            throw ConfigurationError("the limit of open offers must be 1 to 65535, not \(offersPerHost)")
+    func problems() -> [ConfigurationError] {
+        let rules: [(ConfigurationError.Field, Int, ClosedRange<Int>)] = [
+            (.extents, extents, Self.allowedExtents), (.tags, tags, Self.allowedTags),
+            (.eventRecords, eventRecords, Self.allowedEventRecords), (.offersPerHost, offersPerHost, 1...65_535),
+        ]
+        return rules.filter { !$0.2.contains($0.1) }.map { field, value, allowed in
+            ConfigurationError(field, "must be \(allowed.lowerBound) to \(allowed.upperBound), not \(value)")
         }
     }
 }
 
-/// A configuration that cannot work, said in one sentence.
+/// Something in a configuration that cannot work.
 public struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let description: String
+    /// What is wrong, in the words that a message begins with.
+    public enum Field: String, Sendable {
+        case capacity
+        case hosts
+        case regions
+        case sharableRegions = "sharable regions"
+        case blockSize = "block size"
+        case extents = "limit of extents"
+        case tags = "limit of tags"
+        case eventRecords = "records of an event log"
+        case offersPerHost = "open offers of a host"
+    }
 
-    public init(_ description: String) { self.description = description }
+    public let field: Field
+    /// Why, and what is allowed; it continues the field's name.
+    public let problem: String
+
+    public init(_ field: Field, _ problem: String) {
+        self.field = field
+        self.problem = problem
+    }
+
+    public var description: String { "\(field.rawValue): \(problem)" }
 }
 
 /// Attributes of a DC region, at the DSMAS flag positions (CXL r3.2 Table 7-66).

@@ -91,7 +91,6 @@ extension Device {
         }
 
         guard !plan.isEmpty else { throw Refusal(.invalidExtentList, .extentListEmpty) }
-        var bytes: UInt64 = 0
         for extent in plan {
             let region = try checkRange(extent.start, extent.length, code: .invalidExtentList)
             try checkSize(of: extent.backend, extent.length)
@@ -99,10 +98,11 @@ extension Device {
             guard !hosts[host].indexes[region].overlaps(extent.start, extent.start + extent.length) else {
                 throw Refusal(.invalidExtentList, .extentInUse)
             }
-            bytes = bytes.addingReportingOverflow(extent.length).overflow ? .max : bytes + extent.length
         }
         try checkPlanOverlaps()
         let newTags = try checkPlanTags()
+        // Extents inside regions that do not overlap sum to no more than the regions do.
+        let bytes = plan.reduce(0) { $0 + $1.length }
         guard bytes <= availableBytes else { throw Refusal(.resourcesExhausted, .poolExhausted) }
         try checkRoom(host: host, newTags: newTags)
         offerPlan(to: host)
@@ -233,9 +233,11 @@ extension Device {
     /// Backends free, extents and tags left, and room for the offer's records.
     private func checkRoom(host: Int, newTags: Int) throws(Refusal) {
         for extent in plan where extent.backend >= 0 && extent.object < 0 {
-            guard tagSlots[extent.tag] == nil, backends[Int(extent.backend)]?.isQuarantined == false else {
+            guard tagSlots[extent.tag] == nil, let backend = backends[Int(extent.backend)], !backend.isQuarantined else {
                 throw Refusal(.resourcesExhausted, .backendBusy)
             }
+            // Zeroing may fail, and then nobody may get the bytes; once the release is answered, it is known.
+            guard !backend.needsZero else { throw Refusal(.retryRequired, .backendBusy) }
         }
         guard plan.count <= availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
         guard newTags <= availableTags else { throw Refusal(.resourcesExhausted, .tagLimit) }

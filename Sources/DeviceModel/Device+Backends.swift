@@ -74,13 +74,6 @@ extension Device {
         }
     }
 
-    /// What had to be zeroed when the device was restored was.
-    public mutating func noteAllZeroed() {
-        for slot in backendList {
-            if let backend = backends[Int(slot)], backend.needsZero { noteZeroed(backend: backend.id, succeeded: true) }
-        }
-    }
-
     /// The backend with a tag, its state, and how many hosts have accepted it.
     ///
     /// - Throws: Invalid Input if there is none.

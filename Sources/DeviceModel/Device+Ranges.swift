@@ -108,9 +108,9 @@ extension Device {
     }
 
     /// Takes `pieces`, which are in address order and merged, away from the host; what is left of an extent that was cut keeps
-    /// its state. Returns the new slots of such remains, each with the slot of the extent that was cut.
-    mutating func take(sanitize: Bool) -> [(cut: Int32, part: Int32)] {
-        var remains: [(cut: Int32, part: Int32)] = []
+    /// its state. Returns the slots of such remains.
+    mutating func take(sanitize: Bool) -> [Int32] {
+        var remains: [Int32] = []
         var index = 0
         while index < pieces.count {
             let slot = pieces[index].slot
@@ -130,7 +130,7 @@ extension Device {
                 index += 1
             }
             if position < record.end { kept.append(DPARange(start: position, length: record.end - position)) }
-            carve(slot, kept: kept, state: record.state) { remains.append((slot, $0)) }
+            carve(slot, kept: kept, state: record.state) { remains.append($0) }
         }
         return remains
     }

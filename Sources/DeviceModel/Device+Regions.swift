@@ -7,7 +7,7 @@ extension Device {
     ///
     /// - Returns: whether anything changed.
     /// - Throws: Invalid Input for an unknown region or a block size that is not supported; Unsupported while any host has or is
-    ///   offered an extent of the region; Retry Required when a host's event log has no room.
+    ///   offered an extent of the region.
     public mutating func setRegion(_ index: Int, blockSize: UInt64, sanitizeOnRelease: Bool) throws(Refusal) -> Bool {
         guard index >= 0, index < regions.count else { throw Refusal(.invalidInput, .unknownRegion) }
         guard blockSize.nonzeroBitCount == 1, blockSize & DeviceConfiguration.supportedBlockSizes != 0 else {
@@ -15,14 +15,18 @@ extension Device {
         }
         guard regionExtents[index] == 0 else { throw Refusal(.unsupported, .regionInUse) }
         guard regions[index].blockSize != blockSize || regions[index].sanitizeOnRelease != sanitizeOnRelease else { return false }
-        for host in hosts where host.log.room == 0 { throw Refusal(.retryRequired, .eventLogFull) }
         regions[index].blockSize = blockSize
         regions[index].sanitizeOnRelease = sanitizeOnRelease
         touchRegion(index)
         for host in hosts.indices {
+            touchHost(host)
+            // A host that does not read its log holds nobody else up; it learns from the overflow.
+            guard hosts[host].log.room > 0 else {
+                hosts[host].log.lose(1, at: timestamp)
+                continue
+            }
             hosts[host].log.append(
                 event(.regionConfigurationUpdated, region: index, extent: Extent(start: 0, length: 0), more: false))
-            touchHost(host)
         }
         return true
     }

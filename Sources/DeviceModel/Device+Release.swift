@@ -117,7 +117,7 @@ extension Device {
                 killOffer(of: host, piece)
             }
         }
-        for (cut, part) in take(sanitize: sanitize) { moveOffer(of: host, from: cut, to: part) }
+        for part in take(sanitize: sanitize) { moveOffer(of: host, to: part) }
         guard !withdrawn.isEmpty else { return }
         hosts[host].generation &+= 1
         // A forced release never fails for a full log; the host then learns of it from the overflow and the generation number.
@@ -132,7 +132,7 @@ extension Device {
     /// Marks a part of an offered extent as dead: it keeps its place in its offer, and an answer that names it adds nothing.
     private mutating func killOffer(of host: Int, _ piece: Piece) {
         let offer = hosts[host].place(of: extents[Int(piece.slot)].offer)
-        guard let position = hosts[host].offers[offer].member(at: piece.start, slot: piece.slot) else { return }
+        guard let position = hosts[host].offers[offer].member(at: piece.start) else { return }
         let member = hosts[host].offers[offer].members[position]
         var parts: [Offer.Member] = []
         if member.start < piece.start {
@@ -144,12 +144,12 @@ extension Device {
         touchOffer(extents[Int(piece.slot)].offer, of: host)
     }
 
-    /// After a cut, the member at the part's addresses belongs to the part's new slot.
-    private mutating func moveOffer(of host: Int, from cut: Int32, to part: Int32) {
+    /// After a cut, the member at the part's addresses belongs to the part's slot.
+    private mutating func moveOffer(of host: Int, to part: Int32) {
         let record = extents[Int(part)]
         guard record.state == .offered else { return }
         let offer = hosts[host].place(of: record.offer)
-        guard let position = hosts[host].offers[offer].member(at: record.start, slot: cut) else { return }
+        guard let position = hosts[host].offers[offer].member(at: record.start) else { return }
         hosts[host].offers[offer].members[position].slot = part
     }
 }

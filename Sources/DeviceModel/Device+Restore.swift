@@ -31,6 +31,20 @@ extension Device {
             hosts[host].savedOffersEnd = hosts[host].nextOffer
             hosts[host].savedFirstOffer = hosts[host].nextOffer &- UInt32(hosts[host].openOffers)
         }
+        // Zeroing that was due is due again.
+        for slot in backendList {
+            if let backend = backends[Int(slot)], backend.needsZero {
+                effects.append(.zero(.backend(backend.id), offset: 0, length: backend.size))
+            }
+        }
+    }
+
+    /// Takes the place of `other`, which was undone: notifications go on from there.
+    public mutating func replace(_ other: Device) {
+        fmLog.continueActivations(of: other.fmLog)
+        for host in hosts.indices where host < other.hosts.count {
+            hosts[host].log.continueActivations(of: other.hosts[host].log)
+        }
     }
 
     /// Places that a table has beyond twice its limit: one command can use some before it gives others back.

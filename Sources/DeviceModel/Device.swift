@@ -105,19 +105,22 @@ public struct Device: Sendable {
 
     /// Calls `body` for a host's accepted extents in address order, from the `index`-th on, at most `limit` of them.
     public func forEachExtent(of host: Int, from index: Int, limit: Int, _ body: (Extent) -> Void) {
-        guard host >= 0, host < hosts.count, index >= 0 else { return }
+        guard host >= 0, host < hosts.count, index >= 0, limit > 0 else { return }
         var skip = index
         var left = limit
+        var slots: [Int32] = []
         for region in regions.indices {
             let here = hosts[host].indexes[region].acceptedCount
             if skip >= here {
                 skip -= here
                 continue
             }
-            hosts[host].indexes[region].forEachAccepted(from: skip, limit: left) { entry in
-                body(extent(at: entry.slot))
-                left -= 1
-            }
+            // A closure that uses `self` would copy the device for each extent.
+            slots.removeAll(keepingCapacity: true)
+            slots.reserveCapacity(min(left, here - skip))
+            hosts[host].indexes[region].forEachAccepted(from: skip, limit: left) { slots.append($0.slot) }
+            for slot in slots { body(extent(at: slot)) }
+            left -= slots.count
             skip = 0
             if left <= 0 { return }
         }
@@ -189,6 +192,11 @@ public struct Device: Sendable {
         for index in 0..<count {
             fmLog.append(event(kind, host: host, extent: extent(index), more: index + 1 < count))
         }
+    }
+
+    /// A backend was deleted, and its memory is not closed yet.
+    public var removesBackend: Bool {
+        effects.contains { if case .remove = $0 { true } else { false } }
     }
 
     /// Memory objects that have bytes: all backends, and pool allocations whose descriptor was handed out.

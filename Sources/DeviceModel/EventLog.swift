@@ -147,6 +147,11 @@ public struct EventLog: Sendable {
 
     // MARK: Durability
 
+    /// Counts activations on from another log, in whose place this one comes: whoever waits for a record is told once more.
+    mutating func continueActivations(of other: EventLog) {
+        activations = other.activations &+ (count > 0 ? 1 : 0)
+    }
+
     /// A log whose first record will have this number.
     init(capacity: Int, firstNumber: UInt64, overflow: Overflow?) {
         self.capacity = capacity

@@ -159,15 +159,15 @@ struct Offer {
     /// By address; they do not overlap while the offer is whole, but a dead member's addresses may be in use again.
     var members: [Member]
 
-    /// The member that covers `address` and belongs to the extent in `slot`.
-    func member(at address: UInt64, slot: Int32) -> Int? {
+    /// The member that covers `address`.
+    func member(at address: UInt64) -> Int? {
         var low = 0
         var high = members.count
         while low < high {
             let middle = (low + high) / 2
             if members[middle].end <= address { low = middle + 1 } else { high = middle }
         }
-        return low < members.count && members[low].slot == slot && members[low].start <= address ? low : nil
+        return low < members.count && members[low].start <= address ? low : nil
     }
 }
 

@@ -9,13 +9,14 @@ extension MemoryFile {
     /// (flock) against other devices until it is closed. Symbolic links are followed in the directories of the path but
     /// not at its end; devices, DAX devices included, are not supported.
     ///
+    /// - Parameter anySize: take an existing file of another size too; see `restoreSize()`.
     /// - Throws: `badPath`, `badSize`, `notRegular`, `fileSizeDiffers`, `inUse`, `notAccessible`, `noSpace`,
     ///   `tooManyDescriptors`, `system`.
-    public init(path: String, size: UInt64) throws(MemoryError) {
+    public init(path: String, size: UInt64, anySize: Bool = false) throws(MemoryError) {
         guard !path.isEmpty, !path.utf8.contains(0) else { throw .badPath }
         guard size > 0, size <= UInt64(off_t.max) else { throw .badSize }
         let descriptor: Descriptor
-        if let existing = try Self.openExisting(path, size: size) {
+        if let existing = try Self.openExisting(path, size: anySize ? nil : size) {
             descriptor = existing
         } else {
             descriptor = try Self.createNew(path, size: size)
@@ -24,7 +25,7 @@ extension MemoryFile {
     }
 
     /// Nil if nothing has that name.
-    private static func openExisting(_ path: String, size: UInt64) throws(MemoryError) -> Descriptor? {
+    private static func openExisting(_ path: String, size: UInt64?) throws(MemoryError) -> Descriptor? {
         // O_PATH looks without opening: opening a device can already do something (a tape rewinds, a watchdog starts).
         let number = unsafe open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC)
         guard number != -1 else {
@@ -36,7 +37,7 @@ extension MemoryFile {
         let descriptor = try found.reopened(O_RDWR)
         try lock(descriptor)
         let actual = UInt64(clamping: try descriptor.status().st_size)
-        guard actual == size else { throw .fileSizeDiffers(actual: actual) }
+        guard size == nil || actual == size else { throw .fileSizeDiffers(actual: actual) }
         return descriptor
     }
 

@@ -5,10 +5,11 @@ import Memory
 
 /// The service from its first listener to its end.
 public final class Daemon {
-    private let options: Options
+    private var options: Options
+    private let readAgain: (() throws(UsageError) -> Options)?
     /// EIDs that listeners were given before a restart.
     private let eids: [String: UInt8]
-    private let log: Log
+    private var log: Log
     // Sources go before the descriptors that they watch.
     private let events: EventLoop
     private var links: LinkTable
@@ -31,9 +32,11 @@ public final class Daemon {
     /// - Throws: `UsageError` or `SystemError`.
     public init(
         options: Options, processor: consuming CommandProcessor, memory: MemoryBank, log: Log,
-        sockets: [Systemd.InheritedDescriptor] = [], durability: (any Durability)? = nil, eids: [String: UInt8] = [:]
+        sockets: [Systemd.InheritedDescriptor] = [], durability: (any Durability)? = nil, eids: [String: UInt8] = [:],
+        reload: (() throws(UsageError) -> Options)? = nil
     ) throws {
         self.options = options
+        readAgain = reload
         self.eids = eids
         self.log = log
         events = try EventLoop()
@@ -44,17 +47,19 @@ public final class Daemon {
         listeners = try Listener.openAll(options, sockets)
     }
 
-    /// Serves until SIGTERM, SIGINT or SIGHUP; answers the process's exit code.
+    /// Serves until SIGTERM or SIGINT; answers the process's exit code. SIGHUP reads the configuration file again.
     public func run(shape: String) -> Int32 {
         defer { for listener in listeners { listener.cleanUp() } }
         do throws(SystemError) {
             try start()
+            // What the last end left to be done for memory.
+            links.turn()
             for listener in listeners { announce(listener) }
-            log.write(.notice, "fmapid \(Options.version): \(shape)")
+            log.write(.notice, "fmapid \(Options.version): \(shape)", .started)
             Systemd.notify("READY=1\nSTATUS=\(links.status)")
             return try events.run()
         } catch {
-            log.write(.critical, error.description)
+            log.write(.critical, error.description, .failed)
             return 1
         }
     }
@@ -64,9 +69,10 @@ public final class Daemon {
         signal(SIGPIPE, SIG_IGN)
         // A file beyond RLIMIT_FSIZE is an error of one write as well.
         signal(SIGXFSZ, SIG_IGN)
-        for number in [SIGTERM, SIGINT, SIGHUP] {
+        for number in [SIGTERM, SIGINT] {
             try events.onSignal(number) { [unowned self] in end() }
         }
+        try events.onSignal(SIGHUP) { [unowned self] in hangUp() }
         try events.serveWatchdog()
         try events.watch(links.epoll.descriptor.number) { [unowned self] in turn() }
         acceptTimer = try events.timer { [unowned self] in resumeAccepting() }
@@ -96,11 +102,13 @@ public final class Daemon {
     private func announce(_ listener: Listener) {
         log.write(
             .notice, "listener \(listener.name): \(listener.role.text), \(listener.binding.rawValue), \(listener.address)",
+            .listening,
             fields: [("FMAPID_LISTENER", listener.name), ("FMAPID_ROLE", listener.role.text)])
         if listener.isRemote {
             log.write(
                 .warning,
-                "listener \(listener.name): \(listener.address) is open to other machines, and nothing on it is authenticated")
+                "listener \(listener.name): \(listener.address) is open to other machines, and nothing on it is authenticated",
+                .reachable)
         }
     }
 
@@ -116,6 +124,26 @@ public final class Daemon {
         Systemd.notify("STATUS=\(links.status)")
     }
 
+    /// Reads the configuration file again; without one, the terminal is gone and so is the operator.
+    private func hangUp() {
+        guard options.configurationFile != nil, let readAgain else { return end() }
+        Systemd.notify("RELOADING=1")
+        do throws(UsageError) {
+            let fresh = try readAgain()
+            for problem in links.apply(fresh) { log.write(.warning, problem) }
+            log.verbose = fresh.verbose
+            let rest = options.differencesThatNeedARestart(fresh)
+            if !rest.isEmpty { log.write(.warning, "changed, but only a restart applies it: \(rest.joined(separator: ", "))") }
+            options.verbose = fresh.verbose
+            options.maximumLinks = fresh.maximumLinks
+            options.backends = fresh.backends
+            log.write(.notice, "the configuration was read again", .reloaded)
+        } catch {
+            for problem in error.problems { log.write(.error, problem, .reloadFailed) }
+        }
+        Systemd.notify("READY=1\nSTATUS=\(links.status)")
+    }
+
     /// Ends without losing a request: nothing new is accepted, what peers have sent is executed and answered, and what they send
     /// from now on fails on their side. Connections that wait in a socket unit's queue are the next start's.
     private func end() {
@@ -125,7 +153,7 @@ public final class Daemon {
         let deadline = Clock.steady() &+ Limit.drain
         while links.count > 0, Clock.steady() < deadline { links.turn(milliseconds: 20) }
         if links.count > 0 { log.write(.warning, "\(links.count) links did not take their answers in time") }
-        log.write(.notice, "fmapid ends")
+        log.write(.notice, "fmapid ends", .stopped)
         events.exit(0)
     }
 
@@ -141,7 +169,7 @@ public final class Daemon {
                 links.open(connection, listener: index, peer: peer)
             }
         } catch {
-            log.write(.error, &acceptFailures, now: Clock.steady(), "listener \(listener.name): \(error)")
+            log.write(.error, &acceptFailures, now: Clock.steady(), "listener \(listener.name): \(error)", .acceptFailed)
             let isOutOfDescriptors = error.code == EMFILE || error.code == ENFILE
             if !isOutOfDescriptors || !turnAway(listener) { pauseAccepting() }
         }

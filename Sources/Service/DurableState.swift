@@ -9,6 +9,9 @@ public final class DurableState: Durability {
     /// proportion to its extents, and a full disk stays full for a while.
     private static let pause: UInt64 = 1_000_000_000
 
+    /// Name of the database in the state directory; SQLite's other files begin with it.
+    static let fileName = "fmapid.db"
+
     private let store: Store
     private let configuration: DeviceConfiguration
     private let memory: MemoryBank
@@ -20,7 +23,7 @@ public final class DurableState: Durability {
         directory: String, configuration: DeviceConfiguration, memory: MemoryBank, log: Log
     ) throws(StoreError) {
         guard Files.makeDirectory(directory, mode: 0o700) else { throw StoreError("\(directory): cannot be made") }
-        store = try Store(path: directory + "/fmapid.db")
+        store = try Store(path: "\(directory)/\(Self.fileName)")
         self.configuration = configuration
         self.memory = memory
         self.log = log
@@ -31,10 +34,8 @@ public final class DurableState: Durability {
     /// - Parameter inherited: descriptors of memory from the service manager's store.
     /// - Throws: `StoreError`, or `StateError` if the state does not fit the configuration.
     public func load(inherited: [Systemd.InheritedDescriptor]) throws -> Device {
-        var device = try restoredDevice()
-        for warning in try memory.restore(device, inherited: inherited) { log.write(.warning, warning) }
-        device.trackChanges()
-        device.noteAllZeroed()
+        let device = try restoredDevice()
+        for warning in try memory.restore(device, inherited: inherited) { log.write(.warning, warning, .memoryLost) }
         return device
     }
 
@@ -80,12 +81,17 @@ public final class DurableState: Durability {
         do {
             let device = try restoredDevice()
             memory.keep(only: device.memoryObjects)
-            processor.withDevice { $0 = device }
+            processor.withDevice { undone in
+                var restored = device
+                restored.replace(undone)
+                undone = restored
+            }
             processor.unusable = nil
         } catch {
-            // What is in memory is ahead of what is durable, so nothing of it may be told.
+            // What is in memory is ahead of what is durable, so nothing of it may be told, or be done to memory.
+            processor.withDevice { _ = $0.takeEffects() }
             processor.unusable = Refusal(.internalError, .stateUnreadable)
-            log.write(.critical, "the state cannot be read either; commands are refused until it can: \(error)")
+            log.write(.critical, "the state cannot be read either; commands are refused until it can: \(error)", .unreadable)
         }
     }
 }

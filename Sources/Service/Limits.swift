@@ -2,10 +2,14 @@
 enum Limit {
     /// Links at the same time, over all listeners.
     static let links = 1024
+    /// Descriptors that memory leaves for links, their answers, listeners and the state, where the process may have more.
+    static let descriptorsForLinks = 2 * links
     /// Links of one listener, unless `--max-links` says otherwise.
     static let linksPerListener = 64
     /// Bytes that a stream link keeps of what it read and has not decoded.
     static let receiveBuffer = 8 * 1024
+    /// Silence (ns) after which an unfinished frame is given up when more bytes come.
+    static let frameGap: UInt64 = 100_000_000
     /// Bytes of answers that wait for one peer to read them.
     static let sendBuffer = 64 * 1024
     /// Descriptors that wait in one link's send queue; each is open in this process until it left.
@@ -24,6 +28,8 @@ enum Limit {
     static let statusPause: UInt64 = 1_000_000_000
     /// Bytes of one reassembled MCTP message, its type byte not counted.
     static let message = 4096
+    /// EIDs that an endpoint can have (DSP0236 Table 2: 0 to 7 and 255 are reserved).
+    static let eid = 8...254
     /// Bytes of one MCTP packet on the packet binding.
     static let packet = 68...65536
     /// Lines of one kind that are logged within `logWindow`; the rest is counted.

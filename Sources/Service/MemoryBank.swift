@@ -18,18 +18,29 @@ public final class MemoryBank: BackendMemory {
     private var objects: [MemoryObject: Holder] = [:]
     /// Files that were made since the last commit: they go if it fails.
     private var newFiles: [MemoryObject: String] = [:]
+    /// Backends whose files somebody else had locked at start; opened when they are needed.
+    private var lockedFiles: [MemoryObject: Backend] = [:]
     private let stateDirectory: String?
+    /// Objects that may be open at the same time; the rest of the process's descriptors is for links.
+    private let maximumObjects: Int
 
-    /// - Parameter stateDirectory: where relative paths begin; without it they are refused.
-    public init(stateDirectory: String?) { self.stateDirectory = stateDirectory }
+    /// - Parameters:
+    ///   - stateDirectory: where relative paths begin; without it they are refused.
+    ///   - descriptors: how many descriptors the process may have.
+    public init(stateDirectory: String?, descriptors: Int = .max) {
+        self.stateDirectory = stateDirectory
+        maximumObjects = max(descriptors / 4, descriptors - Limit.descriptorsForLinks)
+    }
 
     public func create(_ backend: BackendRequest) throws(Refusal) {
         let object = MemoryObject.backend(backend.id)
         guard objects[object] == nil else { throw Refusal(.internalError, .memoryFailed) }
+        try checkRoom()
         switch backend.kind {
         case .anonymous: try makeAnonymous(object, size: backend.size, hugePages: backend.hugePages)
         case .file:
             let path = try resolve(backend.path)
+            guard !isState(path) else { throw Refusal(.invalidInput, .fileNotAccessible) }
             let isNew = Files.status(path) == nil
             objects[object] = try Self.attempt { () throws(MemoryError) in Holder(try MemoryFile(path: path, size: backend.size))
             }
@@ -44,7 +55,12 @@ public final class MemoryBank: BackendMemory {
             _ = try holder(object)
             return
         }
+        try checkRoom()
         try makeAnonymous(object, size: size, hugePages: false)
+    }
+
+    private func checkRoom() throws(Refusal) {
+        guard objects.count < maximumObjects else { throw Refusal(.resourcesExhausted, .tooManyDescriptors) }
     }
 
     public func zero(_ object: MemoryObject, offset: UInt64, length: UInt64) throws(Refusal) {
@@ -55,7 +71,12 @@ public final class MemoryBank: BackendMemory {
             return try Self.attempt { () throws(MemoryError) in try holder.file.zero(offset: offset, length: length) }
         }
         // All of it: fresh memory also parts former holders from those who come.
-        try Self.attempt { () throws(MemoryError) in try holder.file.renew(Self.name(object)) }
+        do throws(MemoryError) {
+            try holder.file.renew(Self.name(object))
+        } catch {
+            // Without descriptors or memory for a new object, the old one is emptied at least.
+            return try Self.attempt { () throws(MemoryError) in try holder.file.zero(offset: offset, length: length) }
+        }
         Systemd.forget(name: Self.name(object))
         Systemd.store(holder.file.descriptor.number, name: Self.name(object))
     }
@@ -94,8 +115,11 @@ public final class MemoryBank: BackendMemory {
     /// Anonymous memory that the store does not have begins anew as zero; the extents stay as they are.
     ///
     /// - Parameter inherited: descriptors from the store; all of them are used or closed.
-    /// - Returns: warnings for the log, one for each object whose bytes are gone.
-    /// - Throws: ``StateError`` for a file that is gone or has another size.
+    /// A file that was grown by a host, which had a descriptor of it, gets its size back. One that
+    /// is locked may be so by a host that kept a descriptor: it is opened as soon as it is needed and free.
+    ///
+    /// - Returns: warnings for the log, one for each object whose bytes are gone or cannot be reached.
+    /// - Throws: ``StateError`` for a file that is gone, was cut, or cannot be opened: a cut file has lost bytes.
     public func restore(_ device: Device, inherited: [Systemd.InheritedDescriptor]) throws(StateError) -> [String] {
         var stored: [String: Int32] = [:]
         for descriptor in inherited { stored[descriptor.name] = descriptor.number }
@@ -108,7 +132,7 @@ public final class MemoryBank: BackendMemory {
             case .backend(let id):
                 guard let backend = backends[id] else { continue }
                 if backend.kind == BackendKind.file.rawValue {
-                    try reopen(backend)
+                    if let trouble = try reopen(backend) { warnings.append(trouble) }
                 } else {
                     let size = backend.size
                     if let lost = try adopt(object, number, size: size, hugePages: backend.hugePages) {
@@ -121,7 +145,6 @@ public final class MemoryBank: BackendMemory {
                 }
             }
         }
-        try zeroPending(backends.values.filter(\.needsZero))
         for (name, number) in stored {
             _ = Descriptor(owning: number)
             Systemd.forget(name: name)
@@ -129,27 +152,27 @@ public final class MemoryBank: BackendMemory {
         return warnings
     }
 
-    /// Zeroes what was released for sanitizing just before the service ended.
-    private func zeroPending(_ backends: [Backend]) throws(StateError) {
-        for backend in backends {
-            do throws(Refusal) {
-                try zero(.backend(backend.id), offset: 0, length: backend.size)
-            } catch {
-                throw StateError("backend \(backend.tag) was released for sanitizing, and cannot be zeroed: \(error.reason.text)")
-            }
-        }
-    }
-
-    private func reopen(_ backend: Backend) throws(StateError) {
+    private func reopen(_ backend: Backend) throws(StateError) -> String? {
         let name = "the file of backend \(backend.tag), \(backend.path), \(backend.size) bytes"
         let path: String
         do throws(Refusal) { path = try resolve(backend.path) } catch { throw StateError("\(name): \(error.reason.text)") }
-        guard Files.status(path) != nil else {
+        guard let status = Files.status(path) else {
             throw StateError(
                 "\(name), is gone: put it back, or, if its bytes may be lost, make it anew: truncate -s \(backend.size) \(path)")
         }
+        guard UInt64(clamping: status.st_size) >= backend.size else {
+            throw StateError(
+                "\(name), was cut to \(status.st_size) bytes: put it back, or, if what was cut off may read as zero, make it as long as "
+                    + "it was: truncate -s \(backend.size) \(path)")
+        }
         do throws(MemoryError) {
-            objects[.backend(backend.id)] = Holder(try MemoryFile(path: path, size: backend.size))
+            let holder = Holder(try MemoryFile(path: path, size: backend.size, anySize: true))
+            let wasResized = try holder.file.restoreSize()
+            objects[.backend(backend.id)] = holder
+            return wasResized ? "\(name), was grown, and has its own size again" : nil
+        } catch .inUse {
+            lockedFiles[.backend(backend.id)] = backend
+            return "\(name), is locked by another process: nobody gets it until that ends"
         } catch {
             throw StateError("\(name): \(error)")
         }
@@ -193,22 +216,51 @@ public final class MemoryBank: BackendMemory {
     }
 
     private func drop(_ object: MemoryObject) {
+        lockedFiles[object] = nil
         guard let holder = objects.removeValue(forKey: object) else { return }
         if case .anonymous = holder.file.kind { Systemd.forget(name: Self.name(object)) }
     }
 
     private func holder(_ object: MemoryObject) throws(Refusal) -> Holder {
-        guard let found = objects[object] else { throw Refusal(.internalError, .memoryFailed) }
-        return found
+        if let found = objects[object] { return found }
+        guard let backend = lockedFiles[object] else { throw Refusal(.internalError, .memoryFailed) }
+        let path = try resolve(backend.path)
+        let holder = try Self.attempt { () throws(MemoryError) in
+            Holder(try MemoryFile(path: path, size: backend.size, anySize: true))
+        }
+        lockedFiles[object] = nil
+        objects[object] = holder
+        return holder
     }
 
     /// The absolute path of a backend's file. A relative path begins in the state directory and does not leave it.
     func resolve(_ path: String) throws(Refusal) -> String {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-        guard !parts.isEmpty, !parts.contains(".."), !path.hasSuffix("/") else { throw Refusal(.invalidInput, .badPath) }
-        if path.hasPrefix("/") { return path }
+        // Bytes, as to the kernel: a combining mark makes one character of itself and the slash before it.
+        let slash = UInt8(ascii: "/")
+        let parts = path.utf8.split(separator: slash)
+        guard !parts.isEmpty, !parts.contains(where: { $0.elementsEqual("..".utf8) }), path.utf8.last != slash else {
+            throw Refusal(.invalidInput, .badPath)
+        }
+        if path.utf8.first == slash { return path }
         guard let stateDirectory else { throw Refusal(.invalidInput, .badPath) }
         return stateDirectory + "/" + path
+    }
+
+    /// Whether a path leads to the state database, or to one of the files that SQLite keeps beside it.
+    ///
+    /// Such a file is not even opened: closing any descriptor of the database would end SQLite's locks on it (fcntl(2)), and a host
+    /// with a descriptor of it, or of a journal that SQLite will believe, would write our state.
+    private func isState(_ path: String) -> Bool {
+        guard let stateDirectory else { return false }
+        // A path is bytes to the kernel, so it is not taken apart by characters.
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")),
+            path.utf8[path.utf8.index(after: slash)...].starts(with: DurableState.fileName.utf8),
+            Files.areSame(String(path[...slash]), stateDirectory)
+        {
+            return true
+        }
+        // A hard link has another name.
+        return Files.areSame(path, "\(stateDirectory)/\(DurableState.fileName)")
     }
 
     private static func attempt<Value>(_ body: () throws(MemoryError) -> Value) throws(Refusal) -> Value {

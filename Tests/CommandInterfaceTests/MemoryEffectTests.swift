@@ -36,6 +36,8 @@ struct MemoryEffectTests {
         #expect(rig.memory.takeCalls().isEmpty, "commands leave the memory alone until their effects run")
         #expect(rig.processor.runMemoryEffects().isEmpty)
         let calls = rig.memory.takeCalls()
+        let isDone = !rig.processor.hasMemoryEffects
+        #expect(isDone)
         #expect(rig.processor.runMemoryEffects().isEmpty)
         #expect(rig.memory.takeCalls().isEmpty, "effects run once")
         return calls
@@ -59,6 +61,9 @@ struct MemoryEffectTests {
         give(rig, .none, mib(64))
         let grant = try #require(descriptor(rig, mib(63)).outcome.descriptor)
         #expect(grant == DescriptorGrant(object: .pool(id: 1, size: mib(64)), offset: 0, length: mib(64)))
+        #expect(rig.memory.takeCalls() == [.prepare(grant.object)])
+        let again = descriptor(rig, 0)
+        #expect(again.outcome.descriptor == grant && !again.outcome.changed, "only the first changes what must be kept")
         #expect(rig.memory.takeCalls() == [.prepare(grant.object)])
 
         #expect(rig.release([DPARange(mib(8), mib(4)), DPARange(mib(32), mib(2))]).isSuccess)
@@ -159,6 +164,20 @@ struct MemoryEffectTests {
             ])
     }
 
+    /// A deleted backend's file is closed when the effects run; until then it cannot be another's.
+    @Test func fileOfABackendDeletedAMomentAgo() throws {
+        let rig = try lazy()
+        #expect(rig.create(tag(3), mib(2), kind: .file, path: "a").isSuccess)
+        #expect(rig.send(rig.control, .deleteTaggedBackend, tag(3)).isSuccess)
+        rig.memory.calls = []
+        let early = rig.create(tag(3), mib(2), kind: .file, path: "a")
+        #expect(Refusal(early.code, early.reason) == .retryRequired(.fileNotAccessible))
+        #expect(rig.create(tag(4), mib(2)).isSuccess, "memory without a name is nobody else's")
+        rig.memory.calls = []
+        #expect(effects(rig) == [.remove(3)])
+        #expect(rig.create(tag(3), mib(2), kind: .file, path: "a").isSuccess)
+    }
+
     // MARK: Failures
 
     @Test func backendThatCannotBeZeroedIsQuarantined() throws {
@@ -187,6 +206,25 @@ struct MemoryEffectTests {
         #expect(rig.send(rig.control, .deleteTaggedBackend, red).isSuccess)
         #expect(rig.create(red, mib(64)).isSuccess)
         #expect(rig.add(mib(64), red, to: 1).isSuccess)
+    }
+
+    /// Whether bytes can be zeroed is known only when it is done, so until then nobody is offered them.
+    @Test func backendIsNotOfferedBeforeItIsZeroed() throws {
+        for fails in [false, true] {
+            let rig = try lazy()
+            give(rig, red, mib(64))
+            rig.askBack(mib(64), red, forced: true, sanitize: true)
+            for add in [
+                rig.add(mib(64), red, to: 1), rig.add([Extent(0, mib(64), red)], to: 1), rig.add(mib(64), red, region: 1),
+            ] {
+                #expect(Refusal(add.code, add.reason) == .retryRequired(.backendBusy))
+            }
+            #expect(rig.add(mib(32), blue, to: 1).isSuccess, "another backend")
+            rig.memory.zeroRefusal = fails ? Refusal(.internalError, .memoryFailed) : nil
+            #expect(rig.processor.runMemoryEffects().isEmpty == !fails)
+            #expect(rig.add(mib(64), red, to: 1).isSuccess == !fails)
+            #expect(try rig.backend(red).state == (fails ? .quarantined : .offered))
+        }
     }
 
     @Test func poolThatCannotBeZeroedIsReported() throws {

@@ -114,6 +114,24 @@ struct StaticScenarioTests {
         #expect(rig.accept([], by: 3).reason == .noOpenOffer)
     }
 
+    /// An offer of two shared tags is accepted whole or not at all, as one of a single tag is.
+    @Test func offerOfTwoSharedTags() throws {
+        let rig = try rig()
+        let extents = [Extent(gib(1), mib(2), mine, 0), Extent(gib(1) + mib(2), mib(4), ours, 0)]
+        #expect(rig.add(extents).isSuccess)
+        let before = rig.dump()
+        for part in extents {
+            let reply = rig.accept([DPARange(part.start, part.length)])
+            #expect(Refusal(reply.code, reply.reason) == .invalidExtentList(.wholeTagOnly))
+        }
+        #expect(rig.dump().difference(from: before).isEmpty)
+        #expect(rig.accept([DPARange(gib(1), mib(6))]).isSuccess, "one range may cover both")
+        #expect(try rig.extents() == extents)
+        // Each tag is released by itself.
+        #expect(rig.release([DPARange(gib(1), mib(2))]).isSuccess)
+        #expect(try rig.extents() == [extents[1]])
+    }
+
     @Test func sharedByFourHosts() throws {
         let rig = try rig()
         // Host 1's sharable region is not empty, so its addresses will be others.

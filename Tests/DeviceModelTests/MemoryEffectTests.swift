@@ -189,6 +189,7 @@ import Testing
             try device.requestRelease(host: 0, tag: 1, length: 2 * block, options: .sanitize)
             try device.release(host: 0, ranges: [range(region, 0, 2)])
             #expect(device.takeEffects().count == 1)
+            device.noteZeroed(backend: 1, succeeded: true)
             try device.give(0, extent(region, 0, 2, tag: 1))
             try device.release(host: 0, ranges: [range(region, 0, 2)])
             #expect(device.takeEffects() == [])

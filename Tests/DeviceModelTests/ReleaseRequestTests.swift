@@ -101,6 +101,17 @@ import Testing
         expectSound(device)
     }
 
+    /// The lower part of an extent that is cut stays.
+    @Test(arguments: [[], .forced] as [ReleaseOptions])
+    func byTagCutsTheUpperEnd(_ options: ReleaseOptions) throws {
+        var device = try makeDevice()
+        try device.give(0, extent(0, 2, 4, tag: 3))
+        try device.forgetEvents()
+        try device.requestRelease(host: 0, tag: 3, length: block, options: options)
+        #expect(device.story(of: 0).map(\.extent) == [extent(0, 5, 1, tag: 3)])
+        #expect(device.accepted(0) == [extent(0, 2, options.contains(.forced) ? 3 : 4, tag: 3)])
+    }
+
     @Test func byTagOfASharedTag() throws {
         var device = try Self.usedDevice()
         try device.requestRelease(host: 0, tag: 9, length: 4 * block, options: [])

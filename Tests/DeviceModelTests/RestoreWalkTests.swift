@@ -19,7 +19,6 @@ import Testing
         do {
             while walk.step < RandomWalkTests.steps / 8 {
                 for _ in 0...random.below(Self.commandsPerCommit) { try walk.advance() }
-                if random.chance(50) { walk.device.noteAllZeroed() }
                 walk.device.drainChanges(into: &rows)
                 guard random.chance(40) else { continue }
                 try checkRestored(walk, rows.state)

@@ -35,13 +35,17 @@ class Daemon:
         self.path = Path(self._directory.name)
         (self.path / "state").mkdir()
         command = [*(before or []), str(BINARY), *DEVICE, "--state-dir", "{dir}/state", *arguments]
+        self.command = [part.replace("{dir}", str(self.path)) for part in command]
+        self._log = open(self.path / "log", "w+b")
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, again if it has ended."""
         # Swift's crash handler would keep a crashed service alive while it symbolizes.
         environment = {**os.environ, "SWIFT_BACKTRACE": "enable=no"}
-        self._log = open(self.path / "log", "w+b")
         self.process = subprocess.Popen(
-            [part.replace("{dir}", str(self.path)) for part in command],
-            env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            self.command, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+        )
 
     def __enter__(self) -> Daemon:
         return self
@@ -79,6 +83,8 @@ class Daemon:
             try:
                 return Peer(connect(path))
             except ConnectionRefusedError:
+                if self.process.poll() is not None:
+                    raise AssertionError(f"it ended with {self.process.returncode}") from None
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)

@@ -108,7 +108,12 @@ final class Commits: Durability {
         rig.turn()
         #expect(Self.isIdentify(try #require(client.receive())))
         #expect(client.receive() == [])
+        // An empty datagram is none of ours, but not the end of the link.
         client.send([])
+        client.send(Wire.packet(0x0001))
+        rig.turn()
+        #expect(Self.isIdentify(try #require(client.receive())))
+        client.endSending()
         rig.turn()
         #expect(client.receive() == nil)
         #expect(rig.table.count == 0)

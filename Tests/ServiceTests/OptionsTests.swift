@@ -5,7 +5,10 @@ import Testing
 
 @Suite struct OptionsTests {
     static func options(_ arguments: [String], environment: [String: String] = [:]) throws -> Options {
-        guard case .run(let options) = try Options.parse(arguments, environment: { environment[$0] }) else {
+        guard
+            case .run(let options) = try Options.parse(
+                arguments, environment: { environment[$0] }, contents: ConfigurationFileTests.noFile)
+        else {
             throw UsageError("not a run")
         }
         return options
@@ -13,11 +16,11 @@ import Testing
 
     @Test func everyOptionIsTaken() throws {
         let options = try Self.options([
-            "--static", "8GiB", "--regions=3", "--hosts", "4", "--sharable-region", "1", "--sharable-region=2",
+            "--static", "12GiB", "--regions=3", "--hosts", "4", "--sharable-region", "1", "--sharable-region=2",
             "--block-size=4MiB", "--eid", "20", "--state-dir", "/var/lib/x", "--packet-size", "68", "--max-extents", "100",
             "--max-tags=7", "--event-log-size", "5", "--max-links", "3", "--verbose", "--listen=a=host:3,packet,unix:/run/a",
         ])
-        var expected = Options(pool: .static(8 << 30))
+        var expected = Options(pool: .static(12 << 30))
         expected.regions = 3
         expected.hosts = 4
         expected.sharableRegions = [1, 2]
@@ -45,6 +48,8 @@ import Testing
 
     @Test(arguments: [
         ([], "--lazy SIZE or --static SIZE"),
+        (["--lazy", "1G", "--regions", "3"], "--lazy: must be a multiple of regions x 256 MiB (3 x 256 MiB here)"),
+        (["--lazy", "1G", "--block-size", "3M"], "--block-size: must be a power of two"),
         (["--lazy"], "--lazy: needs a value"),
         (["--lazy", "0"], "--lazy 0: not a size"),
         (["--lazy", "4GB"], "--lazy 4GB: not a size"),
@@ -57,7 +62,7 @@ import Testing
         (["--lazy", "1G", "--hosts", "0"], "--hosts 0: not a number from 1 to 255"),
         (["--lazy", "1G", "--eid", "255"], "--eid 255: not a number from 8 to 254"),
         (["--lazy", "1G", "--packet-size", "67"], "--packet-size 67: not a number from 68 to 65536"),
-        (["--lazy", "1G", "--sharable-region", "1"], "--sharable-region 1: there is no such region"),
+        (["--lazy", "1G", "--sharable-region", "1"], "--sharable-region: there is no region 1; regions are 0 to 0"),
         (["--lazy", "1G", "--verbose=yes"], "--verbose: takes no value"),
         (["--lazy", "1G", "--frob"], "--frob: no such option"),
         (["--lazy", "1G", "-v"], "'-v' is no option"),
@@ -65,7 +70,7 @@ import Testing
         (["--lazy", "1G", "--listen", "a=fm,serial,unix:/a", "--listen", "a=fm,serial,unix:/b"], "a listener 'a' already"),
     ])
     func mistakesAreNamed(arguments: [String], text: String) {
-        let error = #expect(throws: UsageError.self) { _ = try Options.parse(arguments) }
+        let error = #expect(throws: UsageError.self) { _ = try Options.parse(arguments, contents: ConfigurationFileTests.noFile) }
         #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
     }
 
@@ -109,7 +114,8 @@ import Testing
         arguments: [
             ("1", 1), ("4096", 4096), ("3K", 3 << 10), ("3KiB", 3 << 10), ("512MiB", 512 << 20), ("4G", 4 << 30),
             ("2TiB", 2 << 40),
-            ("18446744073709551615", UInt64.max), ("", nil), ("G", nil), ("1 G", nil), ("-1", nil), ("1g", nil), ("1.5G", nil),
+            ("18446744073709551615", UInt64.max), ("", nil), ("G", nil), ("1 G", 1 << 30), ("1  G", nil), ("1 ", nil),
+            ("-1", nil), ("1g", nil), ("1.5G", nil),
             ("16777216T", nil),
         ] as [(String, UInt64?)])
     func sizes(text: String, bytes: UInt64?) {

@@ -109,3 +109,5 @@ static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
 // Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.
 // Not inline: <sys/resource.h> differs between this module and Swift's Glibc, which the compiler refuses.
 unsigned long long clinux_file_size_limit(void);
+// Raises the soft limit of descriptors to the hard one, and returns it.
+unsigned long long clinux_raise_descriptor_limit(void);

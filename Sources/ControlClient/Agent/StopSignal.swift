@@ -22,6 +22,12 @@ public enum StopSignal {
         guard unsafe sigaction(SIGINT, &action, nil) == 0, unsafe sigaction(SIGTERM, &action, nil) == 0 else {
             throw .unmet("cannot handle signals: \(systemText(errno))")
         }
+        // Whoever started the tool may have left them blocked. The set is a local variable.
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        unsafe sigaddset(&set, SIGINT)
+        unsafe sigaddset(&set, SIGTERM)
+        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
         return number
     }
 

@@ -10,7 +10,8 @@ struct Engine: ~Copyable {
     /// Bytes that an answer or a notification can have.
     let maximumAnswer: Int
     private var answer: RawBuffer
-    private let verbose: Bool
+    /// Log commands that only read as well.
+    var verbose: Bool
     /// Nanoseconds since 1970, taken once per turn.
     var now: UInt64 = 0
     /// A command of this turn changed the device.
@@ -43,6 +44,9 @@ struct Engine: ~Copyable {
     ///
     /// - Parameter eid: ours on this link.
     mutating func execute(_ header: MessageHeader, _ message: RawSpan, at eid: EndpointID, _ dialogue: inout Dialogue) {
+        // Requests come with the tag owner bit, answers without; what mixes that up is neither.
+        let isAnswer = message.byteCount > 0 && message.le(0, as: UInt8.self) & 0x0F == CCICategory.response.rawValue
+        guard header.tagOwner != isAnswer else { return }
         if header.tagOwner { dialogue.requester = header.source }
         let outcome = Self.run(&processor, &answer, &dialogue.session, header.type, message, now)
         executed = true
@@ -131,14 +135,9 @@ struct Engine: ~Copyable {
 
     /// Turns the answer in `buffer` into a refusal without payload; answers its length.
     private static func refuse(_ refusal: Refusal, in buffer: inout RawBuffer) -> Int {
-        let header = 12
-        var answer = buffer.mutableSpan(0..<header)
-        // Payload length, return code and extended status of the CCI header (CXL r3.1 §7.6.3.1 Figure 7-19).
-        answer.setLE(UInt16(0), at: 5)
-        answer.setLE(UInt8(0), at: 7)
-        answer.setLE(refusal.code.rawValue, at: 8)
-        answer.setLE(refusal.reason.rawValue, at: 10)
-        return header
+        let request = CCIHeader(block: buffer.span(0..<CCIHeader.wireSize))
+        var answer = buffer.mutableSpan(0..<CCIHeader.wireSize)
+        return request.response(refusal.code, reason: refusal.reason).write(to: &answer)
     }
 }
 

@@ -19,8 +19,10 @@ struct Link: ~Copyable {
     /// The peer sends nothing more.
     private var ended = false
     private var failed = false
-    /// Datagrams that were larger than the largest packet.
-    private var oversized: UInt64 = 0
+    /// Datagrams that were empty, or larger than the largest packet.
+    private var malformed: UInt64 = 0
+    /// When a stream link was read last, ns.
+    private var lastInput: UInt64 = 0
     /// What epoll watches for.
     private var interest = Epoll.input
 
@@ -47,7 +49,7 @@ struct Link: ~Copyable {
     /// What came of it, for the log.
     var summary: String {
         var text = "\(dialogue.peer.text) is gone; \(endpoint.drops.total) packets dropped"
-        if case .packets = channel { return text + ", \(oversized) too large" }
+        if case .packets = channel { return text + ", \(malformed) empty or too large" }
         let counters = decoder.counters
         text += ", \(counters.good) good frames, \(counters.garbage) bytes outside of frames"
         return text
@@ -60,7 +62,7 @@ struct Link: ~Copyable {
         let eid = endpoint.eid
         // Nobody is there to read answers, but requests may have arrived before.
         if ready & Epoll.gone != 0 { dialogue.outbox.discard() }
-        if case .packets = channel { executePackets(&engine) } else { executeFrames(&engine) }
+        if case .packets = channel { executePackets(ready, &engine) } else { executeFrames(&engine) }
         return endpoint.eid == eid ? nil : endpoint.eid
     }
 
@@ -109,13 +111,15 @@ struct Link: ~Copyable {
         engine.notify(&dialogue, from: endpoint.eid)
     }
 
-    private mutating func executePackets(_ engine: inout Engine) {
+    private mutating func executePackets(_ ready: UInt32, _ engine: inout Engine) {
         var budget = Limit.messagesPerTurn
         while budget > 0, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
             budget -= 1
             switch inbox.receive(descriptor.number) {
+            // An empty datagram looks like the end, but only the end shows in the events too.
+            case .bytes(0) where ready & Epoll.endOfInput == 0: malformed &+= 1
             case .bytes(0): ended = true
-            case .bytes(let count) where count > inbox.bytes.capacity: oversized &+= 1
+            case .bytes(let count) where count > inbox.bytes.capacity: malformed &+= 1
             case .bytes(let count): Self.deliver(inbox.bytes, count, &endpoint, &dialogue, &engine)
             case .wouldBlock: return
             case .failed: return failed = true
@@ -126,6 +130,7 @@ struct Link: ~Copyable {
     private mutating func executeFrames(_ engine: inout Engine) {
         var budget = Limit.messagesPerTurn
         if backlog { decode(&budget, &engine) }
+        abandonStaleFrame()
         guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
         switch inbox.read(descriptor.number) {
         case .bytes(0): ended = true
@@ -133,6 +138,19 @@ struct Link: ~Copyable {
         case .wouldBlock: break
         case .failed: failed = true
         }
+    }
+
+    /// A frame that lost its end would hold back the good ones behind it for as long as it claims to be: once the peer has been
+    /// silent for a while, what comes next is not its rest.
+    private mutating func abandonStaleFrame() {
+        let now = Clock.steady()
+        defer { lastInput = now }
+        guard inbox.start < inbox.end, !backlog, now &- lastInput > Limit.frameGap else { return }
+        Self.abandon(inbox, &decoder)
+    }
+
+    private static func abandon(_ inbox: borrowing Inbox, _ decoder: inout SerialDecoder) {
+        decoder.abandon(inbox.bytes.span(0..<inbox.end), at: inbox.start)
     }
 
     private mutating func decode(_ budget: inout Int, _ engine: inout Engine) {

@@ -24,9 +24,10 @@ struct LinkTable: ~Copyable {
     /// EIDs that links were given in this turn, with those that they had.
     private var assignments: [(handle: Handle, before: EndpointID, listenerBefore: EndpointID)] = []
     private var commitFailures = RateLimit()
+    private var isEnding = false
     private let uuid: UInt128
-    private let maximumLinks: Int
-    private let log: Log
+    private var maximumLinks: Int
+    private var log: Log
     /// Links that this turn looked at.
     private var touched: [Handle] = []
     private var refusals = RateLimit()
@@ -60,8 +61,27 @@ struct LinkTable: ~Copyable {
             + "\(Size.text(device.configuration.capacity)) in use"
     }
 
+    /// Takes what a configuration that was read again may change; answers what is to be logged.
+    mutating func apply(_ options: Options) -> [String] {
+        engine.beginTurn(now: Clock.wall())
+        touched.removeAll(keepingCapacity: true)
+        assignments.removeAll(keepingCapacity: true)
+        maximumLinks = options.maximumLinks
+        log.verbose = options.verbose
+        engine.verbose = options.verbose
+        var problems: [String] = []
+        do throws(BackendFailure) {
+            problems = try engine.processor.create(options.backends)
+        } catch {
+            problems.append(error.description)
+        }
+        commit()
+        return problems
+    }
+
     /// No link reads more than what its peer has sent by now.
     mutating func endInput() {
+        isEnding = true
         for slot in 0..<links.capacity {
             if let handle = links.handle(at: slot) { links[handle].endInput() }
         }
@@ -79,7 +99,7 @@ struct LinkTable: ~Copyable {
             log.write(
                 .warning, &crowding, now: Clock.steady(),
                 "\(origins[listener].name): \(peer.text) was turned away: there are \(links.count) links, "
-                    + "\(origins[listener].links) of this listener (--max-links \(maximumLinks))")
+                    + "\(origins[listener].links) of this listener (--max-links \(maximumLinks))", .turnedAway)
             return
         }
         let origin = origins[listener]
@@ -88,7 +108,7 @@ struct LinkTable: ~Copyable {
         do throws(SystemError) {
             try epoll.add(number, interest: Epoll.input, key: handle.key)
         } catch {
-            log.write(.error, &crowding, now: Clock.steady(), "\(origin.name): \(error)")
+            log.write(.error, &crowding, now: Clock.steady(), "\(origin.name): \(error)", .turnedAway)
             return
         }
         let link = Link(
@@ -107,7 +127,7 @@ struct LinkTable: ~Copyable {
     mutating func turn(milliseconds: Int32 = 0) {
         execute(epoll.wait(milliseconds: milliseconds))
         if engine.changed { commit() }
-        if engine.processor.hasMemoryEffects { runMemoryEffects() }
+        runMemoryEffects()
         notify()
         reply()
         report()
@@ -120,7 +140,8 @@ struct LinkTable: ~Copyable {
             try durability.commit(&engine.processor, eids: eids)
         } catch {
             log.write(
-                .critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)")
+                .critical, &commitFailures, now: Clock.steady(), "changes could not be made durable and were undone: \(error)",
+                .notDurable)
             durability.restore(&engine.processor)
             undo()
         }
@@ -159,13 +180,17 @@ struct LinkTable: ~Copyable {
     }
 
     private mutating func runMemoryEffects() {
-        for failure in engine.processor.runMemoryEffects() { log.write(.error, failure) }
+        // After a failed commit, what is left to do for memory has time until changes are tried again.
+        guard engine.processor.hasMemoryEffects, engine.processor.changesRefused == nil else { return }
+        for failure in engine.processor.runMemoryEffects() { log.write(.error, failure, .memoryFailed) }
         // That bytes are zero must be durable before somebody who has them now is told: a crash would have them zeroed again.
         guard let durability, engine.processor.device.hasTableChanges else { return }
         do throws(CommitFailure) {
             try durability.commit(&engine.processor, eids: [])
         } catch {
-            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)")
+            log.write(.error, &commitFailures, now: Clock.steady(), "zeroed memory could not be noted: \(error)", .notDurable)
+            // Back to what the first commit left: the zeroing is due again, and the backend is given to nobody before it is noted.
+            durability.restore(&engine.processor)
         }
     }
 
@@ -189,8 +214,8 @@ struct LinkTable: ~Copyable {
         let listener = links[handle].listener
         origins[listener].links -= 1
         let origin = origins[listener]
-        if case .terminal = origin.channel {
-            log.write(.error, "\(origin.name): \(links[handle].summary); a restart of fmapid opens it again")
+        if case .terminal = origin.channel, !isEnding {
+            log.write(.error, "\(origin.name): \(links[handle].summary); a restart of fmapid opens it again", .terminalLost)
         } else if log.verbose {
             log.write(.debug, "\(origin.name): \(links[handle].summary)")
         }

@@ -21,7 +21,7 @@ public struct Log: Sendable {
 
     private let sink: Sink
     /// Also log what happens all the time: links that come and go, commands that only read.
-    public let verbose: Bool
+    public internal(set) var verbose: Bool
 
     init(sink: Sink, verbose: Bool) {
         self.sink = sink
@@ -34,8 +34,9 @@ public struct Log: Sendable {
         return Log(sink: .standardError(priorityPrefix: Systemd.isManager), verbose: verbose)
     }
 
-    /// Writes one line. `fields` are for the journal; their names consist of A-Z, 0-9 and _.
-    public func write(_ level: Level, _ message: String, fields: [(StaticString, String)] = []) {
+    /// Writes one line. `fields` are for the journal, `Event.field` among them; their names consist of A-Z, 0-9 and _.
+    public func write(_ level: Level, _ message: String, _ event: Event? = nil, fields: [(StaticString, String)] = []) {
+        let fields = event.map { fields + [$0.field] } ?? fields
         switch sink {
         case .journal:
             Systemd.journal(level.rawValue, message, fields)

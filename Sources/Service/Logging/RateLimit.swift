@@ -31,11 +31,12 @@ extension Log {
     /// Writes `message` unless `limit` has had enough of its kind.
     func write(
         _ level: Level, _ limit: inout RateLimit, now: UInt64, _ message: @autoclosure () -> String,
-        fields: @autoclosure () -> [(StaticString, String)] = []
+        _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = []
     ) {
         let (admitted, suppressed) = limit.admit(now: now)
         guard admitted else { return }
         write(
-            level, suppressed == 0 ? message() : "\(message()) (\(suppressed) more like this were not logged)", fields: fields())
+            level, suppressed == 0 ? message() : "\(message()) (\(suppressed) more like this were not logged)", event,
+            fields: fields())
     }
 }

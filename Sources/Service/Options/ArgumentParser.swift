@@ -38,6 +38,16 @@ struct ArgumentParser {
         return value
     }
 
+    /// The option's value, if something follows that is no option.
+    mutating func optionalValue() -> String? {
+        if let value = attached {
+            attached = nil
+            return value
+        }
+        guard let next = rest.first, !next.hasPrefix("--") else { return nil }
+        return rest.popFirst()
+    }
+
     mutating func number(_ allowed: ClosedRange<Int>) throws(UsageError) -> Int {
         let text = try value()
         guard let number = decimal(text), allowed.contains(number) else {

@@ -33,7 +33,7 @@ enum InheritedNames {
                 "\(subject): its name says no role; set FileDescriptorName= to fm, hostN or control (or one of these with "
                     + "-SUFFIX), or to the NAME of a --listen")
         }
-        try Options.check(role, hosts: hosts, of: subject)
+        do throws(UsageError) { try Options.check(role, hosts: hosts) } catch { throw UsageError("\(subject): \(error)") }
         return (role, natural)
     }
 

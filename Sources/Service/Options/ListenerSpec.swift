@@ -64,21 +64,29 @@ extension ListenerSpec {
         }
         let parts = text[text.index(after: equals)...].split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3 else { throw UsageError("a listener is \(Self.form)") }
-        name = String(text[..<equals])
-        role = try Self.role(parts[0])
-        guard let binding = Binding(rawValue: String(parts[1])) else {
-            throw UsageError("binding '\(parts[1])' is not serial or packet")
-        }
-        self.binding = binding
-        address = try Self.address(parts[2])
-        if binding == .packet {
-            guard case .unix = address else {
-                throw UsageError("the packet binding needs a Unix socket, which keeps packets apart; use serial on \(address)")
-            }
+        let spec = ListenerSpec(
+            name: String(text[..<equals]), role: try Self.role(parts[0]), binding: try Self.binding(parts[1]),
+            address: try Self.address(parts[2]))
+        try spec.check()
+        self = spec
+    }
+
+    /// That address and binding go together.
+    func check() throws(UsageError) {
+        guard binding == .packet else { return }
+        guard case .unix = address else {
+            throw UsageError("the packet binding needs a Unix socket, which keeps packets apart; use serial on \(address)")
         }
     }
 
-    private static func role(_ text: Substring) throws(UsageError) -> CCIKind {
+    static func binding(_ text: Substring) throws(UsageError) -> Binding {
+        guard let binding = Binding(rawValue: String(text)) else {
+            throw UsageError("binding '\(text)' is not serial or packet")
+        }
+        return binding
+    }
+
+    static func role(_ text: Substring) throws(UsageError) -> CCIKind {
         switch text {
         case "fm": return .fm
         case "control": return .control
@@ -90,7 +98,7 @@ extension ListenerSpec {
         }
     }
 
-    private static func address(_ text: Substring) throws(UsageError) -> Address {
+    static func address(_ text: Substring) throws(UsageError) -> Address {
         guard let colon = text.firstIndex(of: ":") else {
             throw UsageError("address '\(text)' does not begin with unix:, tcp:, pty: or tty:")
         }

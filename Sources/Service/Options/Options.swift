@@ -1,14 +1,19 @@
 import CommandInterface
 import DeviceModel
 
-/// A command line or environment that cannot be served; the text says what is wrong and what is allowed.
+/// A command line, configuration file or environment that cannot be served; the text says what is wrong and what is allowed.
 public struct UsageError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let description: String
+    /// Each in one line.
+    public let problems: [String]
 
-    public init(_ description: String) { self.description = description }
+    public var description: String { problems.joined(separator: "\n") }
+
+    public init(_ description: String) { problems = [description] }
+
+    init(_ problems: [String]) { self.problems = problems }
 }
 
-/// What the command line asks for.
+/// What command line and configuration file ask for.
 public struct Options: Equatable, Sendable {
     /// How the device gives capacity its bytes.
     public enum Pool: Equatable, Sendable {
@@ -16,6 +21,12 @@ public struct Options: Equatable, Sendable {
         case lazy(UInt64)
         /// A pool of this many bytes.
         case `static`(UInt64)
+
+        public var size: UInt64 {
+            switch self {
+            case .lazy(let size), .static(let size): size
+            }
+        }
     }
 
     public var listeners: [ListenerSpec] = []
@@ -36,6 +47,10 @@ public struct Options: Equatable, Sendable {
     /// Links of one listener.
     public var maximumLinks = Limit.linksPerListener
     public var verbose = false
+    /// To be made at start.
+    public var backends: [ConfiguredBackend] = []
+    /// The file that was read, if one was.
+    public var configurationFile: String?
 
     public init(pool: Pool) { self.pool = pool }
 }
@@ -43,6 +58,8 @@ public struct Options: Equatable, Sendable {
 /// What to do, by the command line.
 public enum Invocation: Equatable, Sendable {
     case run(Options)
+    /// Say what the device would be, and serve nothing. `file` is the configuration file.
+    case check(Options, file: String)
     case help
     case version
 }
@@ -51,9 +68,16 @@ extension Options {
     public static let version = "0.1.0"
 
     public static let help = """
-        Usage: fmapid (--lazy SIZE | --static SIZE) [OPTIONS]
+        Usage: fmapid [--config FILE] [OPTIONS]
+               fmapid (--lazy SIZE | --static SIZE) [OPTIONS]
+               fmapid --check-config [FILE]
 
         A CXL Dynamic Capacity Device that fabric managers and hosts reach over MCTP.
+
+        Configuration:
+          --config FILE          read FILE; options below change what it says
+                                 (default \(ConfigurationFile.defaultPath), if there is no --lazy or --static)
+          --check-config [FILE]  say all that is wrong with the file, or what device it makes, and exit
 
         Device:
           --lazy SIZE            address space of SIZE, memory from tagged backends
@@ -80,91 +104,12 @@ extension Options {
           control, control-*.
 
         Service:
-          --state-dir DIR        directory of relative backend files (default $STATE_DIRECTORY)
+          --state-dir DIR        where the state is kept, and relative backend files (default $STATE_DIRECTORY; without one
+                                 the device forgets everything when it ends)
           --verbose              log every command and link
           --help, --version
 
         SIZE is \(Size.form).
 
         """
-
-    /// Parses the arguments behind the program's name. `environment` answers the value of a variable.
-    public static func parse(
-        _ arguments: [String], environment: (String) -> String? = { _ in nil }
-    ) throws(UsageError) -> Invocation {
-        var parser = ArgumentParser(arguments)
-        var pool: Pool?
-        var options = Options(pool: .lazy(0))
-        while let option = try parser.nextOption() {
-            switch option {
-            case "--help": return .help
-            case "--version": return .version
-            case "--verbose":
-                try parser.flag()
-                options.verbose = true
-            case "--lazy", "--static":
-                let size = try parser.size()
-                guard pool == nil else { throw UsageError("\(option): the device has one pool; give --lazy or --static once") }
-                pool = option == "--lazy" ? .lazy(size) : .static(size)
-            case "--listen":
-                let text = try parser.value()
-                let spec: ListenerSpec
-                do throws(UsageError) { spec = try ListenerSpec(parsing: text) } catch {
-                    throw UsageError("--listen \(text): \(error)")
-                }
-                guard !options.listeners.contains(where: { $0.name == spec.name }) else {
-                    throw UsageError("--listen \(text): there is a listener '\(spec.name)' already")
-                }
-                options.listeners.append(spec)
-            case "--regions": options.regions = try parser.number(1...DeviceConfiguration.maximumRegions)
-            case "--hosts": options.hosts = try parser.number(1...DeviceConfiguration.maximumHosts)
-            case "--sharable-region": options.sharableRegions.insert(try parser.number(0...7))
-            case "--block-size": options.blockSize = try parser.size()
-            case "--eid": options.eid = UInt8(try parser.number(8...254))
-            case "--state-dir": options.stateDirectory = try parser.value()
-            case "--packet-size": options.packetSize = try parser.number(Limit.packet)
-            case "--max-extents": options.maximumExtents = try parser.number(1...16_777_216)
-            case "--max-tags": options.maximumTags = try parser.number(1...16_777_216)
-            case "--event-log-size": options.eventLogSize = try parser.number(1...65_535)
-            case "--max-links": options.maximumLinks = try parser.number(1...Limit.links)
-            default: throw UsageError("\(option): no such option; fmapid --help lists them")
-            }
-        }
-        guard let pool else { throw UsageError("say what memory the device has: --lazy SIZE or --static SIZE") }
-        options.pool = pool
-        // systemd separates several state directories by colons; the first is ours.
-        options.stateDirectory =
-            options.stateDirectory ?? environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
-        try options.check()
-        return .run(options)
-    }
-
-    /// The device in one line.
-    public var shape: String {
-        let memory =
-            switch pool {
-            case .lazy(let size): "lazy, \(Size.text(size))"
-            case .static(let size): "static, \(Size.text(size))"
-            }
-        let sharable =
-            sharableRegions.isEmpty ? "" : " (sharable: \(sharableRegions.sorted().map(String.init).joined(separator: ", ")))"
-        return "\(memory), regions: \(regions)\(sharable), hosts: \(hosts), block size: \(Size.text(blockSize))"
-    }
-
-    /// The checks that concern more than one option.
-    private func check() throws(UsageError) {
-        for region in sharableRegions.sorted() where region >= regions {
-            throw UsageError(
-                "--sharable-region \(region): there is no such region; --regions \(regions) makes 0 to \(regions - 1)")
-        }
-        for listener in listeners {
-            try Self.check(listener.role, hosts: hosts, of: "--listen \(listener.name)")
-        }
-    }
-
-    /// That a role's host exists.
-    static func check(_ role: CCIKind, hosts: Int, of subject: String) throws(UsageError) {
-        guard case .host(let number) = role, number >= hosts else { return }
-        throw UsageError("\(subject): there is no host \(number); --hosts \(hosts) makes 0 to \(hosts - 1)")
-    }
 }

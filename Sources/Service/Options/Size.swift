@@ -2,12 +2,14 @@
 enum Size {
     static let form = "bytes, or a number with K, M, G, T (also KiB, MiB, GiB, TiB; all binary)"
 
-    /// Parses plain bytes, `512MiB`, `4G`; nil for anything else and for what exceeds 64 bits.
+    /// Parses plain bytes, `512MiB`, `4G`, `4 GiB`; nil for anything else and for what exceeds 64 bits.
     static func parse(_ text: some StringProtocol) -> UInt64? {
         let digits = text.prefix { $0 >= "0" && $0 <= "9" }
         guard !digits.isEmpty, let number = UInt64(digits) else { return nil }
+        var unit = text[digits.endIndex...]
+        if unit.first == " ", unit.count > 1 { unit = unit.dropFirst() }
         let shift: UInt64
-        switch text[digits.endIndex...] {
+        switch unit {
         case "": shift = 0
         case "K", "KiB": shift = 10
         case "M", "MiB": shift = 20

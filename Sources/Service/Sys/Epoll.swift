@@ -4,10 +4,13 @@ import Glibc
 
 /// One epoll set and room for the events of one turn.
 @safe struct Epoll: ~Copyable {
-    static let input = EPOLLIN.rawValue
+    /// Bytes to read, or the peer's end of sending.
+    static let input = EPOLLIN.rawValue | EPOLLRDHUP.rawValue
     static let output = EPOLLOUT.rawValue
     /// Reported without being asked for: nobody is at the other end, or the descriptor failed.
     static let gone = EPOLLHUP.rawValue | EPOLLERR.rawValue
+    /// The peer sends nothing more.
+    static let endOfInput = EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLRDHUP.rawValue
 
     let descriptor: Descriptor
     private let events: UnsafeMutablePointer<epoll_event>

@@ -2,11 +2,19 @@ import CLinux
 import Glibc
 
 /// Names in the file system. The C calls read the strings only while they run.
-enum Files {
+public enum Files {
     /// Status of the file itself (links are not followed); nil if there is none.
     static func status(_ path: String) -> stat? {
         var status = stat()
         return unsafe lstat(path, &status) == 0 ? status : nil
+    }
+
+    /// Whether both paths lead to the same file, links followed.
+    static func areSame(_ first: String, _ second: String) -> Bool {
+        var one = stat()
+        var other = stat()
+        guard unsafe stat(first, &one) == 0, unsafe stat(second, &other) == 0 else { return false }
+        return one.st_dev == other.st_dev && one.st_ino == other.st_ino
     }
 
     /// Whether following the link ends at nothing.

@@ -48,6 +48,6 @@ struct ListParts<Header: ListHeader> {
 extension Outcome: Equatable {
     public static func == (a: Outcome, b: Outcome) -> Bool {
         a.opcode == b.opcode && a.length == b.length && a.code == b.code && a.reason == b.reason && a.changed == b.changed
-            && a.descriptor == b.descriptor
+            && a.descriptor == b.descriptor && a.subject == b.subject
     }
 }

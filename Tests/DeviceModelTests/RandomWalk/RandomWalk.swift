@@ -52,6 +52,7 @@ struct RandomWalk {
         if zeroed != model.zeroed {
             throw Divergence(description: "\(command) zeroes the backends \(zeroed), not \(model.zeroed)")
         }
+        for id in zeroed.sorted() { device.noteZeroed(backend: id, succeeded: true) }
     }
 
     /// What the device picked of a tag: by the records if it asked the host, else what is not there any more.

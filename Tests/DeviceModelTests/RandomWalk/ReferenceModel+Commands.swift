@@ -238,7 +238,6 @@ extension ReferenceModel {
         guard hasRegion(region), (6...28).contains(where: { blockSize == 1 << UInt64($0) }) else { return .invalidInput }
         if blocks.contains(where: { host in units(of: region).contains { host[$0] != nil } }) { return .unsupported }
         if regions[region].blockSize == blockSize, regions[region].sanitizes == sanitizes { return .success }
-        if blocks.indices.contains(where: { room($0) == 0 }) { return .retryRequired }
         regions[region].blockSize = blockSize
         regions[region].sanitizes = sanitizes
         for host in blocks.indices {

@@ -121,6 +121,9 @@ extension Device {
         {
             problems.append("free tags \(freeTags), in use \(tagList), of \(tags.count)")
         }
+        for slot in freeTags where !tags[Int(slot)].pieces.isEmpty || !tags[Int(slot)].holdings.isEmpty {
+            problems.append("the free tag \(slot) keeps \(tags[Int(slot)])")
+        }
         if tagSlots.count != tagList.count { problems.append("\(tagSlots.count) tags by name, \(tagList.count) in the list") }
         for (position, slot) in tagList.enumerated() {
             let record = tags[Int(slot)]
