@@ -50,7 +50,7 @@ let package = Package(
         .testTarget(name: "DeviceModelTests", dependencies: ["DeviceModel"], swiftSettings: strict),
         .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface"], swiftSettings: strict),
         .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "DeviceModel"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["CXLWire", "DeviceModel", "Store"], swiftSettings: strict),
         .testTarget(
             name: "ServiceTests",
             dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],

@@ -23,6 +23,14 @@ public final class Daemon {
     private var statusTimer: EventLoop.Source?
     private var statusIsDue = false
 
+    /// Has a failed write be an error of that write, not the end of the process. Call it before anything is written.
+    public static func ignoreSignalsOfWrites() {
+        // A peer that went away.
+        signal(SIGPIPE, SIG_IGN)
+        // A file beyond RLIMIT_FSIZE.
+        signal(SIGXFSZ, SIG_IGN)
+    }
+
     /// Opens every listener; nobody is served before `run`.
     ///
     /// - Parameters:
@@ -65,10 +73,6 @@ public final class Daemon {
     }
 
     private func start() throws(SystemError) {
-        // A peer that went away is an error of one write, not of the process.
-        signal(SIGPIPE, SIG_IGN)
-        // A file beyond RLIMIT_FSIZE is an error of one write as well.
-        signal(SIGXFSZ, SIG_IGN)
         for number in [SIGTERM, SIGINT] {
             try events.onSignal(number) { [unowned self] in end() }
         }

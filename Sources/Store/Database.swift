@@ -1,5 +1,6 @@
 import CSQLite
 import CXLWire
+import Glibc
 
 /// Something that SQLite refused, with its own words.
 public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -51,6 +52,20 @@ final class Database {
     /// Whether a transaction is open: SQLite ends one itself after some errors.
     var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 
+    /// Whether the file could only be opened for reading.
+    var isReadOnly: Bool { unsafe sqlite3_db_readonly(handle, "main") != 0 }
+
+    /// Which file stands under a path: its device and inode; nil if there is none.
+    static func identity(_ path: String) -> FileIdentity? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? FileIdentity(device: status.st_dev, inode: status.st_ino) : nil
+    }
+
+    struct FileIdentity: Equatable {
+        var device: dev_t
+        var inode: ino_t
+    }
+
     /// A statement that lives as long as the connection.
     func prepare(_ sql: String) throws(StoreError) -> Statement {
         var statement: OpaquePointer?
@@ -97,6 +112,11 @@ final class Database {
         }
 
         func bind(_ index: Int32, _ bytes: [UInt8]) {
+            // An empty array may have no address, which SQLite takes for NULL.
+            guard !bytes.isEmpty else {
+                unsafe sqlite3_bind_zeroblob(statement, index, 0)
+                return
+            }
             let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
             _ = unsafe bytes.withUnsafeBytes {
                 unsafe sqlite3_bind_blob(statement, index, $0.baseAddress, Int32(clamping: $0.count), transient)
@@ -133,6 +153,8 @@ final class Database {
 
         func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(statement, column) }
 
+        func isInteger(_ column: Int32) -> Bool { unsafe sqlite3_column_type(statement, column) == SQLITE_INTEGER }
+
         func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(statement, column) == SQLITE_NULL }
 
         /// The bytes of a blob or text; empty for NULL.
@@ -142,6 +164,7 @@ final class Database {
             return unsafe [UInt8](UnsafeRawBufferPointer(start: base, count: count))
         }
 
-        func text(_ column: Int32) -> String { String(decoding: bytes(column), as: UTF8.self) }
+        /// A text; nil if it is not UTF-8.
+        func text(_ column: Int32) -> String? { String(validating: bytes(column), as: UTF8.self) }
     }
 }

@@ -1,98 +1,99 @@
 import CXLWire
 import DeviceModel
 
-/// Reads all rows. The file is not trusted: numbers out of range are errors that name the table.
+/// Reads all rows. The file is not trusted: what cannot be is an error that names the table.
 struct RowReader {
     let database: Database
 
     func read() throws(StoreError) -> DeviceState {
         var state = DeviceState()
-        try forEach("SELECT * FROM device") { row throws(StoreError) in
+        try forEach("device") { row throws(StoreError) in
             state.device = DeviceRow(
                 tagGeneration: try row.number(1), backendGeneration: try row.number(2), nextBackend: try row.number(3),
-                nextPool: row.bits(4), clockOffset: row.isNull(5) ? nil : row.bits(5), logFirst: row.bits(6),
+                nextPool: try row.bits(4), clockOffset: row.isNull(5) ? nil : try row.bits(5), logFirst: try row.bits(6),
                 overflow: try row.overflow(7))
         }
-        try forEach("SELECT * FROM region") { row throws(StoreError) in
+        try forEach("region") { row throws(StoreError) in
             state.regions.append(
-                RegionRow(index: try row.number(0), blockSize: row.bits(1), sanitizeOnRelease: row.integer(2) != 0))
+                RegionRow(index: try row.number(0), blockSize: try row.bits(1), sanitizeOnRelease: try row.flag(2)))
         }
-        try forEach("SELECT * FROM host ORDER BY number") { row throws(StoreError) in
+        try forEach("host", by: "number") { row throws(StoreError) in
             state.hosts.append(
                 HostRow(
-                    host: try row.number(0), generation: try row.number(1), nextOffer: try row.number(2), logFirst: row.bits(3),
+                    host: try row.number(0), generation: try row.number(1), nextOffer: try row.number(2),
+                    logFirst: try row.bits(3),
                     overflow: try row.overflow(4)))
         }
         try readExtents(&state)
         try readTags(&state)
-        try forEach("SELECT * FROM offer ORDER BY host, number") { row throws(StoreError) in
-            let numbers = try row.numbers(2, group: 3, "offer")
+        try forEach("offer", by: "host, number") { row throws(StoreError) in
+            let numbers = try row.numbers(2, group: 3)
             var members: [OfferRow.Member] = []
             for index in stride(from: 0, to: numbers.count, by: 3) {
                 members.append(
-                    .init(
-                        start: numbers[index], length: numbers[index + 1], slot: Int32(truncatingIfNeeded: numbers[index + 2])))
+                    .init(start: numbers[index], length: numbers[index + 1], slot: try Self.slot(numbers[index + 2])))
             }
             state.offers.append(OfferRow(host: try row.number(0), number: try row.number(1), members: members))
         }
         sortOffers(&state)
-        try forEach("SELECT * FROM event ORDER BY log, number") { row throws(StoreError) in
+        try forEach("event", by: "log, number") { row throws(StoreError) in
             guard let kind = DeviceEvent.Kind(rawValue: try row.number(2)) else {
-                throw StoreError("an event has an unknown kind")
+                throw StoreError("an event has the unknown kind \(row.integer(2))")
             }
-            let extent = Extent(start: row.bits(6), length: row.bits(7), tag: try row.tag(8), sequence: try row.number(9))
+            let extent = Extent(start: try row.bits(6), length: try row.bits(7), tag: try row.tag(8), sequence: try row.number(9))
             state.events.append(
                 EventRow(
-                    log: try row.number(0), number: row.bits(1),
+                    log: try row.number(0), number: try row.bits(1),
                     event: DeviceEvent(
-                        kind: kind, host: try row.number(3), region: try row.number(4), more: row.integer(5) != 0, extent: extent,
-                        availableExtents: try row.number(10), availableTags: try row.number(11), timestamp: row.bits(12),
+                        kind: kind, host: try row.number(3), region: try row.number(4), more: try row.flag(5), extent: extent,
+                        availableExtents: try row.number(10), availableTags: try row.number(11), timestamp: try row.bits(12),
                         handle: 0)))
         }
-        try forEach("SELECT * FROM history") { row throws(StoreError) in
-            state.history.append(HistoryRow(age: row.bits(1), tag: try row.tag(0)))
+        try forEach("history", by: "age") { row throws(StoreError) in
+            state.history.append(HistoryRow(age: try row.bits(1), tag: try row.tag(0)))
         }
         return state
     }
 
     private func readExtents(_ state: inout DeviceState) throws(StoreError) {
-        try forEach("SELECT * FROM extent") { row throws(StoreError) in
+        try forEach("extent", by: "slot") { row throws(StoreError) in
             state.extents.append(
                 ExtentRow(
-                    slot: try row.number(0), host: try row.number(1), region: try row.number(2), start: row.bits(3),
-                    length: row.bits(4), offset: row.bits(5), object: try row.number(6), tag: try row.number(7),
-                    sequence: try row.number(8), offer: try row.number(9), isAccepted: row.integer(10) != 0,
-                    isReleasing: row.integer(11) != 0, sanitize: row.integer(12) != 0))
+                    slot: try row.number(0), host: try row.number(1), region: try row.number(2), start: try row.bits(3),
+                    length: try row.bits(4), offset: try row.bits(5), object: try row.number(6), tag: try row.number(7),
+                    sequence: try row.number(8), offer: try row.number(9), isAccepted: try row.flag(10),
+                    isReleasing: try row.flag(11), sanitize: try row.flag(12)))
         }
-        try forEach("SELECT * FROM object") { row throws(StoreError) in
+        try forEach("object", by: "slot") { row throws(StoreError) in
             let identity: MemoryObject
-            switch row.integer(1) {
+            switch try row.bits(1) {
             case 0: identity = .backend(try row.number(2))
-            case 1: identity = .pool(id: row.bits(2), size: row.bits(3))
-            default: throw StoreError("a memory object has an unknown kind")
+            case 1: identity = .pool(id: try row.bits(2), size: try row.bits(3))
+            default: throw StoreError("a memory object has the unknown kind \(row.integer(1))")
             }
-            state.objects.append(ObjectRow(slot: try row.number(0), identity: identity, isMaterialised: row.integer(4) != 0))
+            state.objects.append(ObjectRow(slot: try row.number(0), identity: identity, isMaterialised: try row.flag(4)))
         }
     }
 
     private func readTags(_ state: inout DeviceState) throws(StoreError) {
-        try forEach("SELECT * FROM tag") { row throws(StoreError) in
-            let numbers = try row.numbers(6, group: 2, "tag")
+        try forEach("tag", by: "slot") { row throws(StoreError) in
+            let numbers = try row.numbers(6, group: 2)
             var pieces: [TagRow.Piece] = []
             for index in stride(from: 0, to: numbers.count, by: 2) {
-                pieces.append(.init(length: numbers[index], object: Int32(truncatingIfNeeded: numbers[index + 1])))
+                pieces.append(.init(length: numbers[index], object: try Self.slot(numbers[index + 1])))
             }
             state.tags.append(
                 TagRow(
-                    slot: try row.number(0), tag: try row.tag(1), isSharable: row.integer(2) != 0,
-                    isReferenced: row.integer(3) != 0, sanitize: row.integer(4) != 0, position: try row.number(5), pieces: pieces)
+                    slot: try row.number(0), tag: try row.tag(1), isSharable: try row.flag(2),
+                    isReferenced: try row.flag(3), sanitize: try row.flag(4), position: try row.number(5), pieces: pieces)
             )
         }
-        try forEach("SELECT * FROM backend") { row throws(StoreError) in
+        try forEach("backend", by: "slot") { row throws(StoreError) in
+            guard let path = row.text(6) else { throw StoreError("a path is not UTF-8") }
             var backend = Backend(
-                id: try row.number(1), tag: try row.tag(2), size: row.bits(3), kind: try row.number(4),
-                hugePages: row.integer(5) != 0, path: row.text(6))
-            backend.restore(isQuarantined: row.integer(7) != 0, needsZero: row.integer(8) != 0)
+                id: try row.number(1), tag: try row.tag(2), size: try row.bits(3), kind: try row.number(4),
+                hugePages: try row.flag(5), path: path)
+            backend.restore(isQuarantined: try row.flag(7), needsZero: try row.flag(8))
             state.backends.append(BackendRow(slot: try row.number(0), backend: backend, position: try row.number(9)))
         }
     }
@@ -108,39 +109,58 @@ struct RowReader {
         }
     }
 
+    /// A place in a table, or −1.
+    private static func slot(_ number: UInt64) throws(StoreError) -> Int32 {
+        guard let slot = Int32(exactly: Int64(bitPattern: number)) else { throw StoreError("a list has the number \(number)") }
+        return slot
+    }
+
     private func forEach(
-        _ sql: String, _ body: (Database.Statement) throws(StoreError) -> Void
+        _ table: String, by order: String? = nil, _ body: (Database.Statement) throws(StoreError) -> Void
     ) throws(StoreError) {
-        try database.forEachRow(of: sql, body)
+        do throws(StoreError) {
+            try database.forEachRow(of: "SELECT * FROM \(table)" + (order.map { " ORDER BY \($0)" } ?? ""), body)
+        } catch {
+            throw StoreError(code: error.code, "table \(table): \(error.description)")
+        }
     }
 }
 
 extension Database.Statement {
-    /// 64 bits without sign.
-    func bits(_ column: Int32) -> UInt64 { UInt64(bitPattern: integer(column)) }
+    /// 64 bits without sign. SQLite would make a number of anything else that stands there.
+    func bits(_ column: Int32) throws(StoreError) -> UInt64 {
+        guard isInteger(column) else { throw StoreError("column \(column + 1) is not a number") }
+        return UInt64(bitPattern: integer(column))
+    }
 
     func number<T: FixedWidthInteger>(_ column: Int32) throws(StoreError) -> T {
+        _ = try bits(column)
         guard let value = T(exactly: integer(column)) else {
-            throw StoreError("the state database holds the number \(integer(column)), which is out of range")
+            throw StoreError("the number \(integer(column)) is out of range")
         }
         return value
     }
 
     func tag(_ column: Int32) throws(StoreError) -> Tag {
         let bytes = bytes(column)
-        guard bytes.count == 16 else { throw StoreError("the state database holds a tag of \(bytes.count) bytes") }
+        guard bytes.count == 16 else { throw StoreError("a tag has \(bytes.count) bytes") }
         return Tag(bytes.reduce(0) { $0 << 8 | UInt128($1) })
     }
 
-    func numbers(_ column: Int32, group: Int, _ what: String) throws(StoreError) -> [UInt64] {
-        guard let numbers = PackedNumbers.unpack(bytes(column), group: group) else {
-            throw StoreError("the state database holds a broken list in the table \(what)")
-        }
+    func flag(_ column: Int32) throws(StoreError) -> Bool {
+        let flag = try bits(column)
+        guard flag <= 1 else { throw StoreError("a flag has the value \(flag)") }
+        return flag == 1
+    }
+
+    func numbers(_ column: Int32, group: Int) throws(StoreError) -> [UInt64] {
+        guard let numbers = PackedNumbers.unpack(bytes(column), group: group) else { throw StoreError("a list is broken") }
         return numbers
     }
 
     func overflow(_ column: Int32) throws(StoreError) -> DeviceModel.EventLog.Overflow? {
         isNull(column)
-            ? nil : DeviceModel.EventLog.Overflow(count: try number(column), first: bits(column + 1), last: bits(column + 2))
+            ? nil
+            : DeviceModel.EventLog.Overflow(count: try number(column), first: try bits(column + 1), last: try bits(column + 2))
     }
 }

@@ -1,61 +1,97 @@
+import CSQLite
 import DeviceModel
 
 /// The durable state of one device: a SQLite database in the state directory.
 ///
-/// WAL with `synchronous=FULL`: when ``commit(_:)`` returns, its changes survive power loss. The database is locked for as long as
-/// it is open, so two services cannot share one.
+/// WAL with `synchronous=FULL`: when ``commit(_:settings:)`` returns, its changes survive power loss. The database is locked for as
+/// long as it is open, so two services cannot share one.
 public final class Store {
-    private let database: Database
+    private let path: String
+    let database: Database
     private var writer: RowWriter
     private let setSetting: Database.Statement
     private let getSetting: Database.Statement
+    /// The files that are open: the database and its log.
+    private let files: [(path: String, identity: Database.FileIdentity?)]
 
     /// Opens or makes the database at `path`.
     ///
-    /// - Throws: ``StoreError`` if it cannot be opened, is no database of ours, was made by a newer version, or is in use.
+    /// - Throws: ``StoreError`` if it cannot be opened or written, is no database of ours, was made by a newer version, or is in use.
     public init(path: String) throws(StoreError) {
+        self.path = path
         do throws(StoreError) {
             database = try Database(path: path)
             // Before anything else: with this, WAL keeps its index in memory, and nobody else can open the file.
-            try database.run(
-                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF")
-            try Self.migrate(database)
+            try database.run("PRAGMA locking_mode=EXCLUSIVE")
+            // What is not ours is not touched: changing to WAL would be a change.
+            let isNew = try Self.isNew(database)
+            guard !database.isReadOnly else { throw StoreError("it can be read, but not written") }
+            try Self.useLog(database)
+            if isNew { try Self.makeTables(database) }
             writer = try RowWriter(database)
             setSetting = try database.prepare("INSERT OR REPLACE INTO setting VALUES (?1,?2)")
             getSetting = try database.prepare("SELECT value FROM setting WHERE name = ?1")
         } catch {
-            throw StoreError(code: error.code, "\(path): \(error.description)")
+            throw Self.error(error, path)
         }
+        files = [path, path + "-wal"].map { ($0, Database.identity($0)) }
     }
 
-    private static func migrate(_ database: Database) throws(StoreError) {
+    private static func error(_ error: StoreError, _ path: String) -> StoreError {
+        let text = error.code & 0xFF == SQLITE_BUSY ? "it is in use: another fmapid has this state directory" : error.description
+        return StoreError(code: error.code, "\(path): \(text)")
+    }
+
+    /// Whether there are no tables yet; throws if there are some that are not ours.
+    private static func isNew(_ database: Database) throws(StoreError) -> Bool {
         var version: Int64 = 0
         var application: Int64 = 0
         var tables: Int64 = 0
         try database.forEachRow(of: "PRAGMA user_version") { row in version = row.integer(0) }
         try database.forEachRow(of: "PRAGMA application_id") { row in application = row.integer(0) }
         try database.forEachRow(of: "SELECT count(*) FROM sqlite_schema") { row in tables = row.integer(0) }
-        if tables == 0 {
-            try database.run(
-                "BEGIN IMMEDIATE; \(Schema.tables) PRAGMA application_id=\(Schema.applicationID); "
-                    + "PRAGMA user_version=\(Schema.version); COMMIT")
-            return
+        if tables == 0, application == 0 { return true }
+        guard application == Schema.applicationID else {
+            throw StoreError("it is a database, but not one of fmapid's: move it away, or name another state directory")
         }
-        guard application == Schema.applicationID else { throw StoreError("this is not a state database of fmapid") }
         guard version == Schema.version else {
-            throw StoreError("the state has version \(version), and this fmapid knows version \(Schema.version)")
+            throw StoreError(
+                "it has version \(version), and this fmapid knows version \(Schema.version): start the fmapid that made it, or move it away"
+            )
         }
+        return false
+    }
+
+    private static func useLog(_ database: Database) throws(StoreError) {
+        var mode: String?
+        try database.forEachRow(of: "PRAGMA journal_mode=WAL") { row in mode = row.text(0) }
+        // SQLite keeps another mode without an error where it cannot have this one.
+        guard mode == "wal" else { throw StoreError("it cannot have a write-ahead log") }
+        try database.run("PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF")
+    }
+
+    private static func makeTables(_ database: Database) throws(StoreError) {
+        try database.run(
+            "BEGIN IMMEDIATE; \(Schema.tables) PRAGMA application_id=\(Schema.applicationID); "
+                + "PRAGMA user_version=\(Schema.version); COMMIT")
     }
 
     /// All that is durable.
-    public func load() throws(StoreError) -> DeviceState { try RowReader(database: database).read() }
+    public func load() throws(StoreError) -> DeviceState {
+        do throws(StoreError) {
+            return try RowReader(database: database).read()
+        } catch {
+            throw Self.error(error, path)
+        }
+    }
 
     /// Makes what has changed since the last call durable, with `settings`, in one transaction.
     ///
     /// - Throws: ``StoreError``; then nothing of it is durable, and the device must be restored from ``load()``.
     public func commit(_ device: inout Device, settings: [(name: String, value: String)] = []) throws(StoreError) {
-        try database.run("BEGIN IMMEDIATE")
         do throws(StoreError) {
+            try checkFiles()
+            try database.run("BEGIN IMMEDIATE")
             try device.drainChanges(into: &writer)
             for setting in settings {
                 setSetting.bind(1, setting.name)
@@ -65,7 +101,17 @@ public final class Store {
             try database.run("COMMIT")
         } catch {
             if database.isInTransaction { try? database.run("ROLLBACK") }
-            throw error
+            // If the log was written and only the sync failed, the next start would find the transaction in it. This empties the log;
+            // and on a full disk it gives back its space. Where the disk refuses everything, it fails too.
+            try? database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+            throw Self.error(error, path)
+        }
+    }
+
+    /// SQLite goes on writing to files that were removed, and nobody would find them again.
+    private func checkFiles() throws(StoreError) {
+        for file in files where Database.identity(file.path) != file.identity {
+            throw StoreError("\(file.path) was moved or removed while it was in use: put it back, or restart fmapid")
         }
     }
 

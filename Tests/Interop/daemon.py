@@ -28,13 +28,13 @@ def needs_program(name: str):
 class Daemon:
     """One fmapid in a directory of its own. `arguments` may contain {dir}; `before` is a command that starts it."""
 
-    def __init__(self, *arguments: str, before: list[str] | None = None) -> None:
+    def __init__(self, *arguments: str, before: list[str] | None = None, device: list[str] = DEVICE) -> None:
         if not BINARY.exists():
             raise FileNotFoundError(f"{BINARY}: run swift build first, or set FMAPID")
         self._directory = tempfile.TemporaryDirectory(prefix="fmapid-interop-")
         self.path = Path(self._directory.name)
         (self.path / "state").mkdir()
-        command = [*(before or []), str(BINARY), *DEVICE, "--state-dir", "{dir}/state", *arguments]
+        command = [*(before or []), str(BINARY), *device, "--state-dir", "{dir}/state", *arguments]
         self.command = [part.replace("{dir}", str(self.path)) for part in command]
         self._log = open(self.path / "log", "w+b")
         self.start()

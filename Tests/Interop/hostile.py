@@ -113,9 +113,19 @@ class State:
 class Target(Daemon):
     """fmapid under attack."""
 
-    def __init__(self, *arguments: str, before: list[str] | None = None) -> None:
+    def __init__(self, *arguments: str, **options) -> None:
         listeners = [part for name, text in LISTENERS.items() for part in ("--listen", f"{name}={text}")]
-        super().__init__(*listeners, *arguments, before=before)
+        self._probe: Peer | None = None
+        super().__init__(*listeners, *arguments, **options)
+
+    def __exit__(self, *details) -> None:
+        self._drop_probe()
+        super().__exit__(*details)
+
+    def _drop_probe(self) -> None:
+        if self._probe:
+            self._probe.link.close()
+            self._probe = None
 
     def link(self, name: str) -> Peer:
         """A peer on a listener; it is served when this returns."""
@@ -131,6 +141,7 @@ class Target(Daemon):
         return connection
 
     def kill(self) -> None:
+        self._drop_probe()
         self.process.kill()
         self.process.wait()
 
@@ -179,6 +190,7 @@ class Target(Daemon):
     @contextlib.contextmanager
     def keeps_descriptors(self) -> Iterator[None]:
         """Afterwards it has as many descriptors as before, once it knows of the links that are gone."""
+        self.state()
         before = self.descriptors()
         yield
         self.wait_until(lambda: self.descriptors() <= before, f"no more than {before} descriptors are open")
@@ -188,10 +200,10 @@ class Target(Daemon):
     # What it holds.
 
     def state(self) -> State:
-        """All lists, read over a link of its own."""
-        with self.link("calm") as peer:
-            extents = [_read(peer, EXTENTS, struct.pack("<HH", host, 0)) for host in range(HOSTS)]
-            (tags, tags_generation), (backends, backends_generation) = _read(peer, TAGS), _read(peer, BACKENDS)
+        """All lists, read over a link that is kept for that."""
+        self._probe = peer = self._probe or self.link("calm")
+        extents = [_read(peer, EXTENTS, struct.pack("<HH", host, 0)) for host in range(HOSTS)]
+        (tags, tags_generation), (backends, backends_generation) = _read(peer, TAGS), _read(peer, BACKENDS)
         generations = (*(generation for _, generation in extents), tags_generation, backends_generation)
         return State(tuple(entries for entries, _ in extents), tags, backends, generations)
 
@@ -300,10 +312,10 @@ class HostileTest(unittest.TestCase):
     """One service for each test; at its end it must be whole."""
 
     arguments: tuple[str, ...] = ()
-    before: list[str] | None = None
+    options: dict[str, list[str]] = {}
 
     def setUp(self) -> None:
-        self.target = self.enterContext(Target(*self.arguments, before=self.before))
+        self.target = self.enterContext(Target(*self.arguments, **self.options))
         self.target.wait_for("serial0")
 
     def link(self, name: str) -> Peer:

@@ -64,6 +64,7 @@ import Testing
 
     static func fullOptions() -> Options {
         var expected = Options(pool: .lazy(8 << 30))
+        expected.configurationFile = path
         expected.hosts = 4
         expected.regions = 2
         expected.sharableRegions = [0, 1]
