@@ -15,6 +15,7 @@ SETTINGS = Path("/run/systemd/system")
 STATE = Path("/var/lib/fmapid")
 CONFIGURATION = Path("/etc/fmapid/fmapid.conf")
 SERVICE = "fmapid.service"
+OTHER_SERVICE = "fmapid@blue.service"
 SOCKETS = {
     "fm": "fmapid-fm.socket",
     "control": "fmapid-control.socket",
@@ -79,7 +80,9 @@ class ServiceTest(unittest.TestCase):
         systemctl("start", *self.sockets)
 
     def _clear(self) -> None:
-        systemctl("stop", "fmapid*.socket", "fmapid*.service", check=False)
+        # Sockets first, and the services by name: a connection may just be starting one that no pattern matches yet.
+        systemctl("stop", "fmapid*.socket")
+        systemctl("stop", SERVICE, OTHER_SERVICE)
         systemctl("reset-failed")
         for state in STATE.parent.glob(f"{STATE.name}*"):
             shutil.rmtree(state)
