@@ -52,8 +52,8 @@ class Model:
         self.backends: set[int] = set()
         # By tag: host, and whether it has accepted.
         self.held: dict[int, tuple[int, bool]] = {}
-        # By host: tags on offer, oldest first; None where the FM took the offer back.
-        self.offers: list[list[int | None]] = [[] for _ in range(HOSTS)]
+        # By host: tags on offer, oldest first, and whether the FM has left the offer as it was.
+        self.offers: list[list[tuple[int, bool]]] = [[] for _ in range(HOSTS)]
         self.logs = {name: Log() for name in (FM, *range(HOSTS))}
         self.generations = [0] * HOSTS
 
@@ -73,7 +73,7 @@ class Model:
         if number not in self.backends or number in self.held:
             return False
         self.held[number] = (host, False)
-        self.offers[host].append(number)
+        self.offers[host].append((number, True))
         self.logs[host].add(OFFERED, number * SIZE)
         return True
 
@@ -89,7 +89,7 @@ class Model:
             self.logs[host].add(FORCED_AWAY, number * SIZE)
             self.generations[host] += 1
         else:
-            self.offers[host][self.offers[host].index(number)] = None
+            self.offers[host][self.offers[host].index((number, True))] = (number, False)
         del self.held[number]
         return True
 
@@ -97,11 +97,11 @@ class Model:
         """`number` is what the host takes of its oldest offer."""
         if not self.offers[host]:
             return False
-        offered = self.offers[host][0]
+        offered, alive = self.offers[host][0]
         if number is not None and number != offered:
             return False
         self.offers[host].pop(0)
-        if offered is None:
+        if not alive:
             return True
         self.logs[FM].add(ANSWERED, offered * SIZE)
         if number is None:
@@ -223,7 +223,7 @@ class CrashTest(unittest.TestCase):
             return Command(FM, ASK, struct.pack("<HBBQ16sI", host, flags, 0, SIZE, tag(number), 0), "ask", host, number, forced)
         if action < 76:
             offers = model.offers[host]
-            taken = offers[0] if offers and self.random.random() < 0.8 else None
+            taken = offers[0][0] if offers and self.random.random() < 0.8 else None
             ranges = [] if taken is None else [taken]
             return Command(host, ANSWER, self.ranges(ranges), "answer", host, taken)
         if action < 86:
