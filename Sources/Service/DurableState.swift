@@ -65,6 +65,8 @@ public final class DurableState: Durability {
     }
 
     public func commit(_ processor: inout CommandProcessor, eids: [(listener: String, eid: UInt8)]) throws(CommitFailure) {
+        // What is in memory then is ahead of what is durable, and no longer knows by how much.
+        guard processor.unusable == nil else { throw CommitFailure("what was undone could not be read back yet") }
         do throws(StoreError) {
             try processor.withDevice { device throws(StoreError) in
                 try store.commit(&device, settings: eids.map { ("eid.\($0.listener)", "\($0.eid)") })

@@ -23,6 +23,11 @@ struct Traffic {
     mutating func step() -> String {
         time += 1
         device.now = time
+        defer {
+            for case .zero(.backend(let id), _, _) in device.takeEffects() {
+                device.noteZeroed(backend: id, succeeded: random.chance(80))
+            }
+        }
         do throws(Refusal) {
             let name = try command()
             return "\(name): success"
