@@ -130,7 +130,8 @@ struct Traffic {
             "\(device.tagGeneration) \(device.backendGeneration) \(device.nextBackend)", "\(device.regions)",
         ]
         for host in 0..<3 {
-            lines.append("\(try? device.extentList(of: host)) \(try? device.usage(of: host))")
+            lines.append(
+                "\(String(describing: try? device.extentList(of: host))) \(String(describing: try? device.usage(of: host)))")
             device.forEachExtent(of: host, from: 0, limit: .max) { extent in
                 lines.append("\(host): \(extent) \((try? device.memory(of: host, at: extent.start)).map { "\($0)" } ?? "none")")
             }

@@ -5,16 +5,16 @@ extension Options {
         func compare<Value: Equatable>(_ name: String, _ value: (Options) -> Value) {
             if value(self) != value(fresh) { names.append(name) }
         }
-        compare("capacity or kind") { $0.pool }
+        compare("kind, capacity") { $0.pool }
         compare("regions") { $0.regions }
         compare("hosts") { $0.hosts }
-        compare("sharable regions") { $0.sharableRegions }
-        compare("block size") { $0.blockSize }
+        compare("sharable-regions") { $0.sharableRegions }
+        compare("block-size") { $0.blockSize }
         compare("eid") { $0.eid }
-        compare("state directory") { $0.stateDirectory }
-        compare("packet size") { $0.packetSize }
-        compare("limits") { [$0.maximumExtents, $0.maximumTags, $0.eventLogSize] }
-        compare("listeners") { $0.listeners }
+        compare("state-dir") { $0.stateDirectory }
+        compare("packet-size") { $0.packetSize }
+        compare("max-extents, max-tags, event-log-size") { [$0.maximumExtents, $0.maximumTags, $0.eventLogSize] }
+        compare("listener") { $0.listeners }
         return names
     }
 }
