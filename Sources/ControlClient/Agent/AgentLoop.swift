@@ -89,7 +89,9 @@ extension HostAgent {
         case .addCapacity:
             guard try !isAnswered(item) else { return try clear([item]) }
             let ranges = try policy.decide(item)
-            let accepted = try answer(PendingOffer(item: item, before: []), accepting: ranges)
+            guard let accepted = try answer(PendingOffer(item: item, before: []), accepting: ranges) else {
+                return try report(.offerGone(item))
+            }
             switch (ranges.isEmpty, accepted.isEmpty) {
             case (true, _): try report(.rejected(item))
             case (false, true): try report(.offerGone(item))

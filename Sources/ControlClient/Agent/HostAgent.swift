@@ -95,10 +95,23 @@ public struct HostAgent: ~Copyable {
     }
 
     /// Takes these ranges of the offer, or rejects it if there are none; then clears its records. Answers the extents that the host
-    /// now has of them: fewer if the FM withdrew the offer meanwhile.
-    public mutating func answer(_ offer: PendingOffer, accepting ranges: [DPARange]) throws(ClientError) -> [Extent] {
-        try link.answerOffer(ranges)
-        try clear(offer.before + [offer.item])
+    /// now has of them: fewer if the FM withdrew the offer meanwhile. Nil if somebody had answered it before, in another way than
+    /// by accepting all of it, and ended before the records were cleared; they are cleared now.
+    public mutating func answer(_ offer: PendingOffer, accepting ranges: [DPARange]) throws(ClientError) -> [Extent]? {
+        let items = offer.before + [offer.item]
+        do {
+            try link.answerOffer(ranges)
+        } catch .refused(let refusal) where refusal.status == Refusal.Reason.noOpenOffer.rawValue {
+            try clear(items)
+            return nil
+        } catch .refused(let refusal)
+            where refusal.status == Refusal.Reason.extentOutsideOffer.rawValue && ranges.allSatisfy(offer.item.covers)
+        {
+            // The oldest open offer is another one.
+            try clear(items)
+            return nil
+        }
+        try clear(items)
         return ranges.isEmpty ? [] : try held(in: ranges)
     }
 
@@ -157,6 +170,14 @@ public struct HostAgent: ~Copyable {
         let parts = intersection(try link.ownExtents().entries, item.ranges)
         if !parts.isEmpty { try link.release(parts.map { DPARange(start: $0.start, length: $0.length) }) }
         return parts
+    }
+}
+
+extension LogItem {
+    /// The range lies in one extent of the item.
+    func covers(_ range: DPARange) -> Bool {
+        guard let end = range.end else { return false }
+        return extents.contains { $0.start <= range.start && end <= $0.end ?? .max }
     }
 }
 

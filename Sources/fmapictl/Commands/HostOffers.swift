@@ -33,7 +33,10 @@ extension AgentCommand {
         var deadline = global.deadline
         while let offer = try agent.nextOffer(until: deadline, notices: &notices) {
             let ranges = try decide(offer.item)
-            let accepted = try agent.answer(offer, accepting: ranges)
+            guard let accepted = try agent.answer(offer, accepting: ranges) else {
+                notices += offer.before + [offer.item]
+                continue
+            }
             reports.append(OfferReport(offer: offer.item, accepted: accepted, before: offer.before))
             notices += offer.before
             if !ranges.isEmpty, accepted.isEmpty {
