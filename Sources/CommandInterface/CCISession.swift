@@ -46,8 +46,9 @@ public struct CCISession: Sendable {
         notifications.contains(.dynamicCapacity) || interruptPolicy.dynamicCapacity.mode == .messageSignalled
     }
 
-    /// A list that continues over several messages is forgotten when one of them is refused, whatever for.
-    mutating func forgetList(of opcode: Opcode) {
+    /// A list that continues over several messages is forgotten when one of them is refused, whatever for; also when it was taken
+    /// at first and undone later.
+    public mutating func forgetList(of opcode: Opcode) {
         switch opcode {
         case .addDynamicCapacityResponse: partialAdd.removeAll()
         case .releaseDynamicCapacity: partialRelease.removeAll()

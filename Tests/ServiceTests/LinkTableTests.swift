@@ -271,6 +271,32 @@ final class Commits: Durability {
         #expect(peer.receive() == [])
     }
 
+    /// A part of a list that was taken in a turn that was undone is forgotten: its sender is asked to send it again.
+    @Test func partOfAListIsUndoneToo() throws {
+        var commits = 0
+        var rig = try Rig(commit: { _ throws(CommitFailure) in
+            commits += 1
+            if commits == 1 { throw CommitFailure("disk") }
+        })
+        let host = try rig.connect(Rig.host)
+        func release(more: Bool) -> [UInt8] {
+            // One extent of 2 MiB at address 0.
+            Wire.packet(
+                0x4803,
+                payload: [1, 0, 0, 0, more ? 1 : 0, 0, 0, 0] + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0]
+                    + [0, 0, 0, 0, 0, 0, 0, 0])
+        }
+        host.send(Wire.packet(0x0301, payload: [1, 2, 3, 4, 5, 6, 7, 8]))
+        host.send(release(more: true))
+        rig.turn()
+        #expect(Self.code(try #require(host.receive())) == .internalError)
+        #expect(Self.code(try #require(host.receive())) == .retryRequired)
+        host.send(release(more: false))
+        rig.turn()
+        // Sent twice it would overlap itself: Invalid Extent List.
+        #expect(Self.code(try #require(host.receive())) == .invalidPhysicalAddress)
+    }
+
     /// An EID that could not be made durable is taken back: completion code ERROR, and the old EID answers.
     @Test func assignedEIDIsTakenBackWhenTheCommitFails() throws {
         var rig = try Rig(commit: { _ throws(CommitFailure) in throw CommitFailure("disk") })

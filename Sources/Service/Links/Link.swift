@@ -98,11 +98,13 @@ struct Link: ~Copyable {
         if let eid { endpoint.eid = eid }
     }
 
-    /// Queues an answer without payload.
-    mutating func refuse(_ header: MessageHeader, _ message: [UInt8]) {
+    /// Queues the answer that takes the place of one that was undone.
+    mutating func undo(_ entry: UndoEntry) {
+        if case .command(_, let opcode, _) = entry.answer { dialogue.session.forgetList(of: opcode) }
+        let message = entry.replacement
         let span = message.span
         // Every byte of an array of bytes is initialised.
-        dialogue.outbox.append(header, unsafe span.bytes)
+        dialogue.outbox.append(entry.header, unsafe span.bytes)
     }
 
     /// Queues an event notification if one is due.

@@ -154,10 +154,7 @@ struct LinkTable: ~Copyable {
             links[assignment.handle].rewind(eid: assignment.before)
             origins[links[assignment.handle].listener].eid = assignment.listenerBefore
         }
-        for entry in engine.undo where links.contains(entry.handle) {
-            let bytes = entry.replacement
-            links[entry.handle].refuse(entry.header, bytes)
-        }
+        for entry in engine.undo where links.contains(entry.handle) { links[entry.handle].undo(entry) }
         engine.noteUndone()
     }
 
