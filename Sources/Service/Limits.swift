@@ -10,7 +10,7 @@ enum Limit {
     static let sendBuffer = 64 * 1024
     /// Descriptors that wait in one link's send queue; each is open in this process until it left.
     static let queuedDescriptors = 16
-    /// Messages of one link that one turn executes; the rest waits for the other links.
+    /// Messages of one link that one turn executes, and bad frames that it skips; the rest waits for the other links.
     static let messagesPerTurn = 64
     /// Links that one turn looks at.
     static let eventsPerTurn = 256

@@ -192,6 +192,37 @@ class PacketTest(HostileTest):
             self.peer.link.receive(PATIENCE)
 
 
+class CrowdTest(HostileTest):
+    """Many peers at once; somebody else is served meanwhile."""
+
+    def flood(self, names: list[str], data: list[bytes], rounds: int) -> None:
+        """As many links as there may be send as fast as the service takes it, and read what comes."""
+        with contextlib.ExitStack() as stack, Witness(self.target):
+            crowd = [stack.enter_context(self.target.socket(name)) for name in names for _ in range(LIMIT - 1)]
+            left = {connection: rounds * len(data) for connection in crowd}
+            for connection in crowd:
+                connection.setblocking(False)
+            while left:
+                readable, writable, _ = select.select(crowd, list(left), [], PATIENCE)
+                self.assertTrue(readable or writable, "nobody is served any more")
+                for connection in readable:
+                    connection.recv(1 << 16)
+                for connection in writable:
+                    with contextlib.suppress(BlockingIOError):
+                        while left[connection]:
+                            part = data[-left[connection] % len(data)]
+                            # A stream may take a part of it; what looks like a frame looks like one anywhere.
+                            connection.send(part)
+                            left[connection] -= 1
+                    if not left[connection]:
+                        del left[connection]
+        self.target.assert_sound()
+
+    def test_frames_that_are_begun_and_begun(self):
+        """Two bytes make the service look at the next 130: a little of it for everybody is a lot."""
+        self.flood(["fm", "serial0"], [b"\x7e\x01" * 8192], 1)
+
+
 class LinkTest(HostileTest):
     """Links in states that no peer wants."""
 

@@ -149,12 +149,13 @@ struct Link: ~Copyable {
     ) -> Bool {
         let input = bytes.span(0..<end)
         while budget > 0, dialogue.outbox.hasRoom(engine.maximumAnswer) {
-            budget -= 1
-            switch decoder.next(input, &start) {
+            switch decoder.next(input, &start, budget: &budget) {
+            case nil: return false
             case .needMore: return true
             case .inInput(let range): deliver(input.extracting(range), &endpoint, &dialogue, &engine)
             case .inScratch: deliver(decoder.scratch, &endpoint, &dialogue, &engine)
             }
+            budget -= 1
         }
         return false
     }
