@@ -222,6 +222,9 @@ class CrowdTest(HostileTest):
         """Two bytes make the service look at the next 130: a little of it for everybody is a lot."""
         self.flood(["fm", "serial0"], [b"\x7e\x01" * 8192], 1)
 
+    def test_requests_in_a_stream(self):
+        self.flood(["control"], [fragments(request(CREATE, backend(tag(index)), index), 4092)[0] for index in range(100)], 2)
+
 
 class LinkTest(HostileTest):
     """Links in states that no peer wants."""

@@ -55,12 +55,13 @@ struct Link: ~Copyable {
 
     /// Reads and executes what there is, up to this turn's share; answers stay in the outbox.
     ///
+    /// - Parameter share: the most messages to execute and bad frames to skip; positive.
     /// - Returns: the EID that the peer assigned, if it did.
-    mutating func execute(_ ready: UInt32, _ engine: inout Engine) -> EndpointID? {
+    mutating func execute(_ ready: UInt32, share: Int, _ engine: inout Engine) -> EndpointID? {
         let eid = endpoint.eid
         // Nobody is there to read answers, but requests may have arrived before.
         if ready & Epoll.gone != 0 { dialogue.outbox.discard() }
-        if case .packets = channel { executePackets(&engine) } else { executeFrames(&engine) }
+        if case .packets = channel { executePackets(share, &engine) } else { executeFrames(share, &engine) }
         return endpoint.eid == eid ? nil : endpoint.eid
     }
 
@@ -109,8 +110,8 @@ struct Link: ~Copyable {
         engine.notify(&dialogue, from: endpoint.eid)
     }
 
-    private mutating func executePackets(_ engine: inout Engine) {
-        var budget = Limit.messagesPerTurn
+    private mutating func executePackets(_ share: Int, _ engine: inout Engine) {
+        var budget = share
         while budget > 0, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
             budget -= 1
             switch inbox.receive(descriptor.number) {
@@ -123,8 +124,8 @@ struct Link: ~Copyable {
         }
     }
 
-    private mutating func executeFrames(_ engine: inout Engine) {
-        var budget = Limit.messagesPerTurn
+    private mutating func executeFrames(_ share: Int, _ engine: inout Engine) {
+        var budget = share
         if backlog { decode(&budget, &engine) }
         guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
         switch inbox.read(descriptor.number) {
