@@ -11,6 +11,7 @@ import struct
 import unittest
 
 from corpus import EFFECTS_LOG
+from daemon import needs_program
 from fmapid_peer import CONTROL, GET_EID, SET_EID, PacketLink, Peer, SerialLink, encode_command
 from hostile import *
 from mctp import Message, Packet, encode_frame, fragments
@@ -311,6 +312,78 @@ class LinkTest(HostileTest):
         self.assertEqual((notification.tag_owner, notification.body[3:5]), (True, b"\x06\x01"))
         self.succeed(deaf, IDENTIFY)
         self.target.assert_sound()
+
+
+class SentDescriptorTest(HostileTest):
+    """Nobody sends descriptors to the service; those that come are closed."""
+
+    def test_they_are_closed(self):
+        for name in ("fm", "host0"):
+            with self.subTest(name), self.target.socket(name) as connection, self.target.keeps_descriptors(), Witness(self.target):
+                data = frames(request(IDENTIFY)) if name == "fm" else fragments(request(IDENTIFY), 4092)[0]
+                for count in (1, 17, 253):
+                    reading, writing = os.pipe()
+                    socket.send_fds(connection, [data], [writing] * count)
+                    os.close(writing)
+                    # The end comes when nobody has the other end any more.
+                    self.assertTrue(select.select([reading], [], [], PATIENCE)[0])
+                    self.assertEqual(os.read(reading, 1), b"")
+                    os.close(reading)
+                    self.assertTrue(connection.recv(4096))
+
+    def test_they_are_closed_unread(self):
+        """They wait in the queue of a link that the service does not read from, and go with it."""
+        reading, writing = os.pipe()
+        with self.target.socket("control") as connection:
+            connection.setblocking(False)
+            data = fragments(request(GET_LOG, EFFECTS_LOG + struct.pack("<II", 0, 60)), 4092)[0]
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    socket.send_fds(connection, [data], [writing])
+        os.close(writing)
+        self.assertTrue(select.select([reading], [], [], PATIENCE)[0])
+        os.close(reading)
+        self.target.assert_sound()
+
+
+@needs_program("setpriv")
+class HoardTest(HostileTest):
+    """A host asks for descriptors on many links and never takes them; the kernel counts those that are on their way."""
+
+    options = {"before": ["prlimit", "--nofile=128"], "unprivileged": True}
+
+    def test_the_other_host_is_told(self):
+        control, good = self.link("control"), self.link("host1")
+        for host in range(HOSTS):
+            self.succeed(control, CREATE, backend(tag(host)))
+            self.give(host, tag(host))
+        with contextlib.ExitStack() as stack:
+            for _ in range(8):
+                connection = stack.enter_context(self.target.socket("host0"))
+                connection.setblocking(False)
+                with contextlib.suppress(OSError):
+                    while True:
+                        connection.send(fragments(request(DESCRIPTOR, bytes(8)), 4092)[0])
+            response = good.command(DESCRIPTOR, bytes(8), timeout=PATIENCE)
+            if response.code == SUCCESS:
+                self.skipTest("this kernel does not count descriptors on their way")
+            self.assertEqual((response.code, response.vendor_status), (RESOURCES_EXHAUSTED, 95))
+            self.assertEqual((response.payload, response.descriptors), (b"", []))
+            # Whatever the order in which they come, answers stay whole.
+            for number in range(10):
+                good.link.send(request((DESCRIPTOR, HOST_EXTENTS)[number % 2], bytes(8), number))
+            for number in range(10):
+                body = good.link.receive(PATIENCE).body
+                self.assertEqual(struct.unpack_from("<H", body, 8), ((RESOURCES_EXHAUSTED, SUCCESS)[number % 2],))
+            self.succeed(self.link("host0"), IDENTIFY)
+        self.target.wait_until(lambda: self.obtains(good), "the other host gets its descriptor")
+        self.target.assert_sound()
+
+    def obtains(self, peer: Peer) -> bool:
+        response = peer.command(DESCRIPTOR, bytes(8), timeout=PATIENCE)
+        for number in response.descriptors:
+            os.close(number)
+        return response.code == SUCCESS
 
 
 def drained_once(connection: socket.socket) -> bytes:

@@ -137,14 +137,20 @@ struct Engine: ~Copyable {
 
     /// Turns the answer in `buffer` into a refusal without payload; answers its length.
     private static func refuse(_ refusal: Refusal, in buffer: inout RawBuffer) -> Int {
-        let header = 12
-        var answer = buffer.mutableSpan(0..<header)
+        var answer = buffer.mutableSpan(0..<CCIHeader.wireSize)
+        refusal.replace(answer: &answer)
+        return CCIHeader.wireSize
+    }
+}
+
+extension Refusal {
+    /// Makes of an answer's header that of this refusal, without payload.
+    func replace(answer: inout MutableRawSpan) {
         // Payload length, return code and extended status of the CCI header (CXL r3.1 §7.6.3.1 Figure 7-19).
         answer.setLE(UInt16(0), at: 5)
         answer.setLE(UInt8(0), at: 7)
-        answer.setLE(refusal.code.rawValue, at: 8)
-        answer.setLE(refusal.reason.rawValue, at: 10)
-        return header
+        answer.setLE(code.rawValue, at: 8)
+        answer.setLE(reason.rawValue, at: 10)
     }
 }
 
