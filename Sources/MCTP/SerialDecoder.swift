@@ -43,6 +43,13 @@ public struct SerialDecoder: ~Copyable {
     /// After `.needMore` the bytes `input[offset...]` must be presented again with more behind them; they are fewer than `maximumFrame`.
     /// Bad frames are counted and skipped.
     public mutating func next(_ input: RawSpan, _ offset: inout Int) -> SerialEvent {
+        var budget = Int.max
+        return next(input, &offset, budget: &budget) ?? .needMore
+    }
+
+    /// The same for who serves many links: each bad frame takes one from `budget`, which is positive, and nil is returned when nothing
+    /// is left of it. Reading a bad frame can cost as much as reading a good one, and a byte or two make one.
+    public mutating func next(_ input: RawSpan, _ offset: inout Int, budget: inout Int) -> SerialEvent? {
         guard offset >= 0, offset <= input.byteCount else { return .needMore }
         while true {
             if !afterFlag {
@@ -68,6 +75,8 @@ public struct SerialDecoder: ~Copyable {
             case .bad(let fault):
                 counters.count(fault)
                 afterFlag = false
+                budget &-= 1
+                guard budget > 0 else { return nil }
             }
         }
     }

@@ -14,8 +14,10 @@ enum Limit {
     static let sendBuffer = 64 * 1024
     /// Descriptors that wait in one link's send queue; each is open in this process until it left.
     static let queuedDescriptors = 16
-    /// Messages of one link that one turn executes; the rest waits for the other links.
-    static let messagesPerTurn = 64
+    /// Messages of one link that one turn executes, and bad frames that it skips; the rest waits for the other links.
+    static let messagesPerLink = 64
+    /// The same of all links that are ready in one turn; each gets one at least.
+    static let messagesPerTurn = 256
     /// Links that one turn looks at.
     static let eventsPerTurn = 256
     /// Connections that one listener takes before other work has its turn.

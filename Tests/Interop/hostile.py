@@ -110,10 +110,17 @@ class State:
     generations: tuple[int, ...]
 
 
-class Target(Daemon):
-    """fmapid under attack."""
+NOBODY = 65534
 
-    def __init__(self, *arguments: str, **options) -> None:
+
+class Target(Daemon):
+    """fmapid under attack; `unprivileged` has it run as nobody if the test runs as root, whom the kernel forgives a lot."""
+
+    def __init__(self, *arguments: str, unprivileged: bool = False, **options) -> None:
+        self._as_nobody = unprivileged and os.geteuid() == 0
+        if self._as_nobody:
+            user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+            options["before"] = [*options.get("before", []), *user]
         listeners = [part for name, text in LISTENERS.items() for part in ("--listen", f"{name}={text}")]
         self._probe: Peer | None = None
         super().__init__(*listeners, *arguments, **options)
@@ -121,6 +128,12 @@ class Target(Daemon):
     def __exit__(self, *details) -> None:
         self._drop_probe()
         super().__exit__(*details)
+
+    def start(self) -> None:
+        if self._as_nobody:
+            for directory in (self.path, self.path / "state"):
+                os.chown(directory, NOBODY, NOBODY)
+        super().start()
 
     def _drop_probe(self) -> None:
         if self._probe:
@@ -312,7 +325,7 @@ class HostileTest(unittest.TestCase):
     """One service for each test; at its end it must be whole."""
 
     arguments: tuple[str, ...] = ()
-    options: dict[str, list[str]] = {}
+    options: dict[str, object] = {}
 
     def setUp(self) -> None:
         self.target = self.enterContext(Target(*self.arguments, **self.options))

@@ -128,13 +128,27 @@ final class Commits: Durability {
         other.send(Wire.identify)
         rig.turn()
         var answers = Wire.packets(try #require(busy.receive())).count
-        #expect(answers > 0 && answers <= Limit.messagesPerTurn)
+        #expect(answers > 0 && answers <= Limit.messagesPerLink)
         #expect(Wire.packets(try #require(other.receive())).count == 1)
         for _ in 0..<20 {
             rig.turn()
             answers += Wire.packets(try #require(busy.receive())).count
         }
         #expect(answers == requests)
+    }
+
+    @Test func aCrowdDoesNotMakeTheTurnLonger() throws {
+        var rig = try Rig()
+        let crowd = try (0..<40).map { _ in try rig.connect() }
+        for busy in crowd { for _ in 0..<20 { busy.send(Wire.identify) } }
+        rig.turn()
+        var answers = 0
+        for busy in crowd {
+            let share = Wire.packets(try #require(busy.receive())).count
+            #expect(share > 0)
+            answers += share
+        }
+        #expect(answers <= Limit.messagesPerTurn)
     }
 
     /// A peer that sends and never reads is stopped by its own full queues; when it reads at last, every request that it

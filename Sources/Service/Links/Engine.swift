@@ -135,9 +135,17 @@ struct Engine: ~Copyable {
 
     /// Turns the answer in `buffer` into a refusal without payload; answers its length.
     private static func refuse(_ refusal: Refusal, in buffer: inout RawBuffer) -> Int {
-        let request = CCIHeader(block: buffer.span(0..<CCIHeader.wireSize))
         var answer = buffer.mutableSpan(0..<CCIHeader.wireSize)
-        return request.response(refusal.code, reason: refusal.reason).write(to: &answer)
+        refusal.replace(answer: &answer)
+        return CCIHeader.wireSize
+    }
+}
+
+extension Refusal {
+    /// Makes of an answer's header that of this refusal, without payload.
+    func replace(answer: inout MutableRawSpan) {
+        let header = CCIHeader(block: answer.bytes)
+        header.response(code, reason: reason).write(to: &answer)
     }
 }
 

@@ -57,12 +57,13 @@ struct Link: ~Copyable {
 
     /// Reads and executes what there is, up to this turn's share; answers stay in the outbox.
     ///
+    /// - Parameter share: the most messages to execute and bad frames to skip; positive.
     /// - Returns: the EID that the peer assigned, if it did.
-    mutating func execute(_ ready: UInt32, _ engine: inout Engine) -> EndpointID? {
+    mutating func execute(_ ready: UInt32, share: Int, _ engine: inout Engine) -> EndpointID? {
         let eid = endpoint.eid
         // Nobody is there to read answers, but requests may have arrived before.
         if ready & Epoll.gone != 0 { dialogue.outbox.discard() }
-        if case .packets = channel { executePackets(ready, &engine) } else { executeFrames(&engine) }
+        if case .packets = channel { executePackets(ready, share, &engine) } else { executeFrames(share, &engine) }
         return endpoint.eid == eid ? nil : endpoint.eid
     }
 
@@ -113,8 +114,8 @@ struct Link: ~Copyable {
         engine.notify(&dialogue, from: endpoint.eid)
     }
 
-    private mutating func executePackets(_ ready: UInt32, _ engine: inout Engine) {
-        var budget = Limit.messagesPerTurn
+    private mutating func executePackets(_ ready: UInt32, _ share: Int, _ engine: inout Engine) {
+        var budget = share
         while budget > 0, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
             budget -= 1
             switch inbox.receive(descriptor.number) {
@@ -129,8 +130,8 @@ struct Link: ~Copyable {
         }
     }
 
-    private mutating func executeFrames(_ engine: inout Engine) {
-        var budget = Limit.messagesPerTurn
+    private mutating func executeFrames(_ share: Int, _ engine: inout Engine) {
+        var budget = share
         if backlog { decode(&budget, &engine) }
         abandonStaleFrame()
         guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
@@ -169,12 +170,13 @@ struct Link: ~Copyable {
     ) -> Bool {
         let input = bytes.span(0..<end)
         while budget > 0, dialogue.outbox.hasRoom(engine.maximumAnswer) {
-            budget -= 1
-            switch decoder.next(input, &start) {
+            switch decoder.next(input, &start, budget: &budget) {
+            case nil: return false
             case .needMore: return true
             case .inInput(let range): deliver(input.extracting(range), &endpoint, &dialogue, &engine)
             case .inScratch: deliver(decoder.scratch, &endpoint, &dialogue, &engine)
             }
+            budget -= 1
         }
         return false
     }

@@ -163,13 +163,15 @@ struct LinkTable: ~Copyable {
         durability?.beginTurn(&engine.processor)
         touched.removeAll(keepingCapacity: true)
         if !assignments.isEmpty { assignments.removeAll(keepingCapacity: true) }
+        // A crowd of busy links does not make the turn longer for one that is not.
+        let share = min(Limit.messagesPerLink, max(1, Limit.messagesPerTurn / max(1, ready)))
         for index in 0..<ready {
             let (key, events) = epoll.event(index)
             let handle = Handle(key: key)
             guard links.contains(handle) else { continue }
             touched.append(handle)
             let before = links[handle].eid
-            guard let assigned = links[handle].execute(events, &engine) else { continue }
+            guard let assigned = links[handle].execute(events, share: share, &engine) else { continue }
             let listener = links[handle].listener
             assignments.append((handle, before, origins[listener].eid))
             origins[listener].eid = assigned

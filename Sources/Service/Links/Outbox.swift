@@ -1,4 +1,5 @@
 import CXLWire
+import Glibc
 import MCTP
 import Memory
 
@@ -46,7 +47,7 @@ struct Outbox: ~Copyable {
     mutating func append(_ header: MessageHeader, _ body: RawSpan, descriptor: consuming Descriptor? = nil) -> Bool {
         guard hasRoom(body.byteCount) else { return false }
         if bytes.capacity - end < bound(body.byteCount) {
-            bytes.moveDown(start..<end)
+            bytes.move(start..<end, to: 0)
             if let mark { self.mark = mark - start }
             (start, end) = (0, end - start)
         }
@@ -65,9 +66,7 @@ struct Outbox: ~Copyable {
         while !fragments.isFinished {
             var room = bytes.mutableSpan(end + Self.recordHeader..<bytes.capacity)
             let length = fragments.next(body, into: &room)
-            var record = bytes.mutableSpan(end..<end + Self.recordHeader)
-            record.setLE(UInt32(length), at: 0)
-            record.setLE(number, at: 4)
+            write(length: length, descriptor: number, at: end)
             number = -1
             end += Self.recordHeader + length
         }
@@ -97,6 +96,9 @@ struct Outbox: ~Copyable {
                     descriptors -= 1
                 }
             case .wouldBlock: return .blocked
+            case .failed(ETOOMANYREFS) where descriptor != nil:
+                // Descriptors on their way are counted per user (unix(7)), and peers that do not read can use up the count.
+                refuseDescriptor()
             case .failed(let code): return .failed(code)
             }
         }
@@ -135,6 +137,30 @@ struct Outbox: ~Copyable {
         mark = nil
         Self.closeDescriptors(bytes, start..<end, channel)
         (start, end, descriptors) = (0, 0, 0)
+    }
+
+    /// Makes of the first answer, which carries a descriptor, a refusal without one.
+    private mutating func refuseDescriptor() {
+        let (packet, descriptor) = Self.record(bytes, at: start)
+        if let descriptor {
+            _ = Descriptor(owning: descriptor)
+            descriptors -= 1
+        }
+        // Transport header, type byte and CCI header; the answer is the only packet of its message. It ends where it did.
+        let prefix = Packet.headerLength + 1
+        let length = prefix + CCIHeader.wireSize
+        let kept = packet.upperBound - length
+        bytes.move(packet.lowerBound..<packet.lowerBound + length, to: kept)
+        var answer = bytes.mutableSpan(kept + prefix..<packet.upperBound)
+        Refusal(.resourcesExhausted, .tooManyDescriptors).replace(answer: &answer)
+        start = kept - Self.recordHeader
+        write(length: length, descriptor: -1, at: start)
+    }
+
+    private mutating func write(length: Int, descriptor: Int32, at place: Int) {
+        var record = bytes.mutableSpan(place..<place + Self.recordHeader)
+        record.setLE(UInt32(length), at: 0)
+        record.setLE(descriptor, at: 4)
     }
 
     /// Bytes that a message takes at most.

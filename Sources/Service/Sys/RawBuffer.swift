@@ -34,10 +34,11 @@ import Glibc
             MutableRawSpan(_unsafeStart: base + range.lowerBound, byteCount: range.count), mutating: &self)
     }
 
-    /// Moves the bytes of `range` to the front.
-    mutating func moveDown(_ range: Range<Int>) {
+    /// Moves the bytes of `range` so that they begin at `target`.
+    mutating func move(_ range: Range<Int>, to target: Int) {
         precondition(range.lowerBound >= 0 && range.upperBound <= capacity)
+        precondition(target >= 0 && range.count <= capacity - target)
         // Source and destination lie inside the allocation; memmove allows overlap.
-        unsafe memmove(base, base + range.lowerBound, range.count)
+        unsafe memmove(base + target, base + range.lowerBound, range.count)
     }
 }
