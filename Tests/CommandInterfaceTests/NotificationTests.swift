@@ -79,8 +79,11 @@ struct NotificationTests {
         let rig = try rig()
         let link = Link(subscriber.kind)
         rig.send(link, subscriber.opcode, subscriber.policy)
+        // A tag with neighbours on both sides.
+        link.session.nextTag = 7
         post(rig)
         let tag = try #require(rig.notification(link)).header.tag
+        #expect(tag == 7)
         for _ in 0..<3 {
             try clear(rig, link)
             post(rig)
