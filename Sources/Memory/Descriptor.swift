@@ -36,6 +36,13 @@ public struct Descriptor: ~Copyable, Sendable {
         return status
     }
 
+    /// Waits until all that was changed would survive power loss. File systems that know no such thing have nothing to wait for.
+    func sync() throws(MemoryError) {
+        do throws(MemoryError) {
+            _ = try system { fsync(number) }
+        } catch .system(errno: EINVAL) {}
+    }
+
     func setSize(_ size: UInt64) throws(MemoryError) {
         // Beyond the limit the kernel would not only refuse but also raise SIGXFSZ, whose default is to kill.
         guard let size = off_t(exactly: size), size > 0, size <= clinux_file_size_limit() else { throw .badSize }

@@ -4,7 +4,7 @@ import Glibc
 extension MemoryFile {
     /// Opens a regular file as memory, or makes it if it does not exist.
     ///
-    /// A new file has mode 0600 and is sparse: blocks are taken when they are first written, and a host that writes to a
+    /// A new file has mode 0600 and survives power loss once this returns. It is sparse: blocks are taken when they are first written, and a host that writes to a
     /// full file system gets SIGBUS. An existing one keeps its bytes and must have exactly this size. The file is locked
     /// (flock) against other devices until it is closed. Symbolic links are followed in the directories of the path but
     /// not at its end; devices, DAX devices included, are not supported.
@@ -51,11 +51,21 @@ extension MemoryFile {
         do throws(MemoryError) {
             try lock(descriptor)
             try descriptor.setSize(size)
+            try descriptor.sync()
+            try syncDirectory(of: path)
         } catch {
             _ = unsafe unlink(path)
             throw error
         }
         return descriptor
+    }
+
+    /// Makes a new name durable.
+    private static func syncDirectory(of path: String) throws(MemoryError) {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let directory = slash.map { String(path[...$0]) } ?? "."
+        let number = try system { unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        try Descriptor(owning: number).sync()
     }
 
     private static func lock(_ descriptor: borrowing Descriptor) throws(MemoryError) {

@@ -5,8 +5,8 @@ extension MemoryFile {
     /// Makes a range read as zero, in every mapping too, and gives its pages or blocks back to the system. Huge pages are
     /// reserved again at once.
     ///
-    /// A file is given its size back first. Where the file system cannot punch holes, zeros are written, and the blocks
-    /// stay taken.
+    /// A file is given its size back first, and what was there does not come back after power loss. Where the file system
+    /// cannot punch holes, zeros are written, and the blocks stay taken.
     ///
     /// - Parameters:
     ///   - offset: bytes from the start; any alignment, but whole huge pages for memory of huge pages.
@@ -21,6 +21,7 @@ extension MemoryFile {
         guard length > 0 else { return }
         // Both fit: `size` was checked against off_t when the object was made.
         try punch(off_t(offset), off_t(length))
+        if kind == .file { try descriptor.sync() }
         if kind == .anonymous(hugePages: true) {
             try Self.reserve(descriptor, offset: off_t(offset), length: Int(length))
         }

@@ -122,7 +122,10 @@ public final class MemoryBank: BackendMemory {
     /// - Throws: ``StateError`` for a file that is gone, was cut, or cannot be opened: a cut file has lost bytes.
     public func restore(_ device: Device, inherited: [Systemd.InheritedDescriptor]) throws(StateError) -> [String] {
         var stored: [String: Int32] = [:]
-        for descriptor in inherited { stored[descriptor.name] = descriptor.number }
+        for descriptor in inherited {
+            // Of several with one name, the last was stored last.
+            if let older = stored.updateValue(descriptor.number, forKey: descriptor.name) { _ = Descriptor(owning: older) }
+        }
         var warnings: [String] = []
         var backends: [UInt32: Backend] = [:]
         device.forEachBackend(from: 0, limit: .max) { backend, _, _ in backends[backend.id] = backend }
