@@ -37,6 +37,33 @@ import Testing
         #expect(device.snapshot() == before)
     }
 
+    /// Memory that is there: every backend, and the pool allocations of which a descriptor was handed out.
+    @Test func memoryThatIsThere() throws {
+        var device = try makeDevice()
+        try device.give(0, extent(0, 0, 4), extent(0, 4, 2), extent(0, 8, 1))
+        #expect(device.memoryObjects == [])
+        for address in [at(0, 3), at(0, 5)] {
+            let isFirst = [device.noteDescriptor(of: 0, at: address), device.noteDescriptor(of: 0, at: address)]
+            #expect(isFirst == [true, false])
+        }
+        #expect(Set(device.memoryObjects) == [.pool(id: 1, size: 4 * block), .pool(id: 2, size: 2 * block)])
+        try device.release(host: 0, ranges: [range(0, 0, 4), range(0, 4, 1)])
+        #expect(device.memoryObjects == [.pool(id: 2, size: 2 * block)])
+        #expect(!device.removesBackend)
+
+        var lazy = try makeDevice(.lazy)
+        try lazy.makeBackend(1, blocks: 2)
+        try lazy.makeBackend(2, blocks: 1)
+        try lazy.give(0, extent(0, 0, 1, tag: 2))
+        #expect(Set(lazy.memoryObjects) == [.backend(1), .backend(2)])
+        #expect(!lazy.removesBackend)
+        try lazy.removeBackend(tag: 1)
+        #expect(lazy.memoryObjects == [.backend(2)])
+        #expect(lazy.removesBackend, "until the effects are taken")
+        _ = lazy.takeEffects()
+        #expect(!lazy.removesBackend)
+    }
+
     /// Without a descriptor nobody could have written, so nothing has to be done.
     @Test func untouchedMemoryNeedsNothing() throws {
         var device = try makeDevice()
