@@ -58,7 +58,7 @@ import Testing
         var notices: [LogItem] = []
         let offer = try #require(try agent.nextOffer(until: Self.soon, notices: &notices))
         let accepted = try agent.answer(offer, accepting: [])
-        #expect(accepted.isEmpty)
+        #expect(accepted == [])
         #expect(host.answers.map(\.ranges) == [[]])
         #expect(host.logLength == 0)
     }
@@ -119,7 +119,7 @@ import Testing
         var notices: [LogItem] = []
         let offer = try #require(try agent.nextOffer(until: Self.soon, notices: &notices))
         let accepted = try agent.answer(offer, accepting: offer.item.ranges)
-        #expect(accepted.isEmpty)
+        #expect(accepted == [])
     }
 
     @Test func rejectsAnOfferWithoutRecords() throws {

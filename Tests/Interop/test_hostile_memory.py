@@ -62,7 +62,7 @@ class PathTest(HostileTest):
         self.assert_refused(dict.fromkeys(names, 89))
         second = subprocess.run([*self.target.command, "--eid", "10"], capture_output=True, timeout=PATIENCE)
         self.assertEqual(second.returncode, 1)
-        self.assertIn(b"database is locked", second.stderr)
+        self.assertIn(b"it is in use", second.stderr)
 
     def test_names_that_are_only_ugly(self):
         for number, path in enumerate([b"a\nb", b"\x1b[31mred", "Ünïcödé 🧠".encode(), b" ", b"-rf", b"./" * 487 + b"ok"], 1):

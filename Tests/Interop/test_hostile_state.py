@@ -221,7 +221,7 @@ class SharedStateTest(HostileTest):
         for command in (self.target.command, other):
             second = subprocess.run(command, capture_output=True, timeout=PATIENCE)
             self.assertEqual(second.returncode, 1)
-            self.assertIn(b"locked", second.stderr)
+            self.assertIn(b"it is in use", second.stderr)
         self.succeed(self.link("control"), CREATE, backend(tag(1)))
         self.assertEqual(len(self.target.assert_sound().backends), len(before.backends) + 1)
 
