@@ -111,7 +111,7 @@ class HostTest(HostileTest):
                 os.ftruncate(number, size)
                 self.target.restart()
                 self.assertEqual(os.fstat(self.descriptor(0)).st_size, SIZE)
-                self.assertIn("had another size", self.target.log())
+                self.assert_logged("had another size")
                 self.target.assert_sound()
 
     def test_a_host_that_locks_its_file_does_not_prevent_a_restart(self):
@@ -123,7 +123,7 @@ class HostTest(HostileTest):
         self.target.start()
         host = self.link("host0")
         self.refuse(INVALID_INPUT, 89, host, DESCRIPTOR, bytes(8))
-        self.assertIn("is locked by another process", self.target.log())
+        self.assert_logged("is locked by another process")
         self.target.assert_sound()
         fcntl.flock(number, fcntl.LOCK_UN)
         self.assertEqual(os.pread(self.descriptor(0), 6, SIZE // 2), b"secret")

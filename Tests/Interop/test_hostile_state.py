@@ -38,7 +38,7 @@ class DiskTest(HostileTest):
         # Room for the release, and not for the note that the bytes are zero.
         self.limit_files(self.journal + grown - 1)
         self.succeed(manager, INITIATE_RELEASE, release)
-        self.assertIn("could not be noted", self.target.log())
+        self.assert_logged("could not be noted")
         self.refuse(INTERNAL_ERROR, 100, manager, INITIATE_ADD, add(1, FREE, 0, SIZE, tag(1)))
         self.limit_files(resource.RLIM_INFINITY)
         retry = add(1, FREE, 0, SIZE, tag(1))
@@ -93,7 +93,7 @@ class DiskTest(HostileTest):
                 self.target.command = ["prlimit", f"--fsize={size}:", *command]
                 self.target.start()
                 self.assertEqual(self.target.wait(), 1)
-        self.assertIn("fmapid.db: ", self.target.log())
+        self.assert_logged("fmapid.db: ")
 
 
 class DatabaseTest(HostileTest):
@@ -182,7 +182,7 @@ class DatabaseTest(HostileTest):
     def test_a_newer_version(self):
         self.change("PRAGMA user_version = 1000")
         self.assertFalse(self.start())
-        self.assertIn("version 1000", self.target.log())
+        self.assert_logged("version 1000")
 
     def test_numbers_that_cannot_be(self):
         for statement in (
