@@ -16,6 +16,8 @@ enum Limit {
     static let messagesPerTurn = 256
     /// Links that one turn looks at.
     static let eventsPerTurn = 256
+    /// Descriptors that memory objects leave to links, of which each is one, and to the service itself; at most half of all.
+    static let descriptorsForLinks = links + 64
     /// Connections that one listener takes before other work has its turn.
     static let acceptsPerTurn = 16
     /// Pause of all listeners after an accept failed for want of descriptors or memory.

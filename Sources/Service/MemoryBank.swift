@@ -1,6 +1,8 @@
+import CLinux
 import CXLWire
 import CommandInterface
 import DeviceModel
+import Glibc
 import Memory
 
 /// The memory objects of the device, by what they are for.
@@ -21,13 +23,23 @@ public final class MemoryBank: BackendMemory {
     /// Backends whose files somebody else had locked at start; opened when they are needed.
     private var lockedFiles: [MemoryObject: Backend] = [:]
     private let stateDirectory: String?
+    /// Objects that peers may have made: each is an open descriptor, and links need some too.
+    private let maximumObjects: Int
+    /// Kept open so that memory can be made anew when descriptors have run out.
+    private var spare: Descriptor?
 
     /// - Parameter stateDirectory: where relative paths begin; without it they are refused.
-    public init(stateDirectory: String?) { self.stateDirectory = stateDirectory }
+    public init(stateDirectory: String?) {
+        self.stateDirectory = stateDirectory
+        let descriptors = Int(clamping: clinux_descriptor_limit())
+        maximumObjects = descriptors - min(descriptors / 2, Limit.descriptorsForLinks)
+        spare = Self.openSpare()
+    }
 
     public func create(_ backend: BackendRequest) throws(Refusal) {
         let object = MemoryObject.backend(backend.id)
         guard objects[object] == nil else { throw Refusal(.internalError, .memoryFailed) }
+        try checkRoom()
         switch backend.kind {
         case .anonymous: try makeAnonymous(object, size: backend.size, hugePages: backend.hugePages)
         case .file:
@@ -47,6 +59,7 @@ public final class MemoryBank: BackendMemory {
             _ = try holder(object)
             return
         }
+        try checkRoom()
         try makeAnonymous(object, size: size, hugePages: false)
     }
 
@@ -57,7 +70,9 @@ public final class MemoryBank: BackendMemory {
         guard offset == 0, length == holder.file.size, case .anonymous = holder.file.kind else {
             return try Self.attempt { () throws(MemoryError) in try holder.file.zero(offset: offset, length: length) }
         }
-        // All of it: fresh memory also parts former holders from those who come.
+        // All of it: fresh memory also parts former holders from those who come. It takes one descriptor more for a moment.
+        spare = nil
+        defer { spare = Self.openSpare() }
         try Self.attempt { () throws(MemoryError) in try holder.file.renew(Self.name(object)) }
         Systemd.forget(name: Self.name(object))
         Systemd.store(holder.file.descriptor.number, name: Self.name(object))
@@ -239,6 +254,12 @@ public final class MemoryBank: BackendMemory {
         // A hard link has another name.
         return Files.areSame(path, "\(stateDirectory)/\(DurableState.fileName)")
     }
+
+    private func checkRoom() throws(Refusal) {
+        guard objects.count < maximumObjects else { throw Refusal(.resourcesExhausted, .tooManyDescriptors) }
+    }
+
+    private static func openSpare() -> Descriptor? { try? Descriptor.duplicate(STDERR_FILENO) }
 
     private static func attempt<Value>(_ body: () throws(MemoryError) -> Value) throws(Refusal) -> Value {
         do throws(MemoryError) { return try body() } catch { throw refusal(error) }

@@ -9,6 +9,54 @@ from hostile import *
 from mctp import fragments
 
 
+class DescriptorLimitTest(HostileTest):
+    """256 descriptors for everything."""
+
+    options = {"before": ["prlimit", "--nofile=256"]}
+
+    def fill_with_backends(self) -> int:
+        """Makes backends until it is refused; how many there are."""
+        control = self.link("control")
+        for number in range(1, 1000):
+            response = control.command(CREATE, backend(tag(number)))
+            if response.code != SUCCESS:
+                self.assertEqual((response.code, response.vendor_status), (RESOURCES_EXHAUSTED, 95))
+                return number - 1
+        self.fail("there is no end of them")
+
+    def test_backends_leave_descriptors_to_links(self):
+        count = self.fill_with_backends()
+        self.assertGreaterEqual(count, 100)
+        with contextlib.ExitStack() as stack:
+            for name in ("host0", "host1", "manager", "fm") * 10:
+                self.succeed(stack.enter_context(self.target.link(name)), IDENTIFY)
+        # So do files.
+        self.refuse(RESOURCES_EXHAUSTED, 95, self.link("control"), CREATE, backend(tag(1000), SIZE, FILE, 0, b"file"))
+        self.assertFalse((self.target.path / "state/file").exists())
+        with self.target.keeps_descriptors():
+            control = self.link("control")
+            self.succeed(control, DELETE, tag(1))
+            self.succeed(control, CREATE, backend(tag(1)))
+            control.link.close()
+        self.assertEqual(len(self.target.assert_sound().backends), count)
+
+    def test_sanitizing_needs_no_descriptor_of_a_crowd(self):
+        """Fresh memory takes the place of the old: with every descriptor in use it must not fail, or the backend is lost."""
+        self.succeed(self.link("control"), CREATE, backend(tag(0)))
+        self.give(0, tag(0))
+        host, manager = self.link("host0"), self.link("manager")
+        self.fill_with_backends()
+        with contextlib.ExitStack() as stack:
+            for name in ("host0", "host1", "control", "fm") * 60:
+                with contextlib.suppress(OSError):
+                    stack.enter_context(self.target.socket(name))
+            self.target.wait_until(lambda: "Too many open files" in self.target.log(), "descriptors run out")
+            self.refuse(RESOURCES_EXHAUSTED, 95, host, DESCRIPTOR, bytes(8))
+            self.succeed(manager, INITIATE_RELEASE, ask_back(0, FORCED | SANITIZE, SIZE, tag(0)))
+            self.assertEqual(self.succeed(manager, GET_BACKEND, tag(0)).payload[0x1E], 0)
+        self.target.assert_sound()
+
+
 class FewDescriptorsTest(HostileTest):
     options = {"before": ["prlimit", "--nofile=32"]}
 

@@ -109,3 +109,6 @@ static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
 // Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.
 // Not inline: <sys/resource.h> differs between this module and Swift's Glibc, which the compiler refuses.
 unsigned long long clinux_file_size_limit(void);
+
+// How many descriptors this process may have (RLIMIT_NOFILE).
+unsigned long long clinux_descriptor_limit(void);
