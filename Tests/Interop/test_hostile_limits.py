@@ -52,6 +52,7 @@ class DescriptorLimitTest(HostileTest):
                     stack.enter_context(self.target.socket(name))
             self.target.wait_until(lambda: "Too many open files" in self.target.log(), "descriptors run out")
             self.refuse(RESOURCES_EXHAUSTED, 95, host, DESCRIPTOR, bytes(8))
+            self.target.wait_until(lambda: "(C020h): Resources Exhausted" in self.target.log(), "the log tells of it")
             self.succeed(manager, INITIATE_RELEASE, ask_back(0, FORCED | SANITIZE, SIZE, tag(0)))
             self.assertEqual(self.succeed(manager, GET_BACKEND, tag(0)).payload[0x1E], 0)
         self.target.assert_sound()
