@@ -1,6 +1,7 @@
 """Everything is asked for until there is no more of it. Who asks is refused; the others notice nothing."""
 
 import contextlib
+import mmap
 import struct
 import unittest
 
@@ -182,6 +183,22 @@ class BackendTest(HostileTest):
             before = self.target.assert_sound()
             self.refuse(RESOURCES_EXHAUSTED, 91, control, CREATE, backend(tag(1), 2 * MIB * (free_huge_pages() + 1), flags=1))
             self.assertEqual(self.target.assert_sound(), before)
+
+    def test_sanitizing_most_of_the_huge_pages(self):
+        """There are not enough for the old memory and the new at the same time."""
+        pages = free_huge_pages() // 2 + 1
+        if pages < 2:
+            self.skipTest("this machine has no two free huge pages (vm.nr_hugepages)")
+        size = 2 * MIB * pages
+        self.succeed(self.link("control"), CREATE, backend(tag(1), size, flags=1))
+        self.give(0, tag(1), size)
+        memory = self.enterContext(mmap.mmap(self.descriptor(0), size))
+        memory[:6] = b"secret"
+        manager = self.link("manager")
+        self.succeed(manager, INITIATE_RELEASE, ask_back(0, FORCED | SANITIZE, size, tag(1)))
+        self.assertEqual(self.succeed(manager, GET_BACKEND, tag(1)).payload[0x1E], 0)
+        self.give(1, tag(1), size)
+        self.assertEqual(self.enterContext(mmap.mmap(self.descriptor(1), size))[:6], bytes(6))
 
     def test_thousands(self):
         """As many as there may be, made and deleted in bulk; memory and descriptors come back."""
