@@ -214,6 +214,55 @@ class DatabaseTest(HostileTest):
                     self.use()
 
 
+class ReadOnlyTest(HostileTest):
+    options = {"unprivileged": True}
+
+    def test_a_state_that_may_not_be_written(self):
+        if os.geteuid() == 0 and not shutil.which("setpriv"):
+            self.skipTest("root may write everything, and setpriv is not installed")
+        self.succeed(self.link("control"), CREATE, backend(tag(1)))
+        self.target.kill()
+        directory = self.target.path / "state"
+        for path, mode in ((directory / "fmapid.db", 0o444), (directory, 0o555)):
+            path.chmod(mode)
+            self.target.start()
+            self.assertEqual(self.target.wait(), 1)
+            self.assertTrue(f"{directory}/fmapid.db: " in self.target.log().splitlines()[-1])
+        directory.chmod(0o755)
+        (directory / "fmapid.db").chmod(0o644)
+        self.target.start()
+        self.assertEqual(len(self.target.assert_sound().backends), 1)
+
+
+class KillTest(HostileTest):
+    """SIGKILL while requests are on their way: what was answered is there, and what was not is there in order, or not at all."""
+
+    ROUNDS, REQUESTS = 12, 80
+
+    def test_killed_while_backends_come_and_go(self):
+        generator = random.Random(11)
+        present: frozenset[bytes] = frozenset()
+        for turn in range(self.ROUNDS):
+            states = [present]
+            control = self.target.link("control")
+            for number in range(self.REQUESTS):
+                name = tag(generator.randrange(8))
+                opcode = DELETE if name in states[-1] else CREATE
+                kind = generator.choice((ANONYMOUS, FILE))
+                # A file is closed at the end of the turn that deletes its backend, so each gets a new one.
+                path = b"%d-%d" % (turn, number) if kind == FILE else b""
+                control.link.send(request(opcode, name if opcode == DELETE else backend(name, SIZE, kind, 0, path), number))
+                states.append(states[-1] ^ {name})
+            answered = generator.randrange(self.REQUESTS)
+            codes = [struct.unpack_from("<HH", control.link.receive(PATIENCE).body, 8) for _ in range(answered)]
+            self.target.kill()
+            control.link.close()
+            self.assertEqual(codes, [(SUCCESS, 0)] * answered)
+            self.target.start()
+            present = frozenset(one[:16] for one in self.target.assert_sound().backends)
+            self.assertIn(present, states[answered:])
+
+
 class SharedStateTest(HostileTest):
     def test_two_services_on_one_state(self):
         before = self.target.assert_sound()
