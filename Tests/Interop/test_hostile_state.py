@@ -68,7 +68,10 @@ class DiskTest(HostileTest):
             self.assertEqual(answers[2], bytes([0, SET_EID, 1]))
             for _ in range(20):
                 self.refuse(INTERNAL_ERROR, 100, control, DELETE, tag(1))
+                # A failed commit has the whole state read again, so one is enough for a while.
+                self.assertEqual(control.control(SET_EID, bytes([0, 33]))[0], 1)
             self.assertEqual(control.control(GET_EID)[1][0], 9)
+            self.assertEqual(self.target.log().count("could not be made durable and were undone: "), 1)
             self.assertEqual(self.target.assert_sound(), before)
         self.limit_files(resource.RLIM_INFINITY)
         self.target.wait_until(lambda: control.command(DELETE, tag(1)).code == SUCCESS, "changes are possible again")
