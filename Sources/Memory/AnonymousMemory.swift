@@ -57,13 +57,31 @@ extension MemoryFile {
     /// Anonymous memory: takes new bytes, all zero, in the place of the old ones. Whoever still has a descriptor or a
     /// mapping of the old ones keeps only those, emptied. This is how a former holder loses the memory for good.
     ///
-    /// On an error the old bytes stay. The descriptor is another one afterwards: store it anew.
+    /// On an error the old bytes stay, or read as zero where there are few huge pages. The descriptor is another one
+    /// afterwards: store it anew.
     public mutating func renew(_ name: String) throws(MemoryError) {
         guard case .anonymous(let hugePages) = kind else { throw .notRegular }
-        let fresh = try MemoryFile(anonymous: name, size: size, hugePages: hugePages)
+        let fresh: MemoryFile
+        do throws(MemoryError) {
+            fresh = try MemoryFile(anonymous: name, size: size, hugePages: hugePages)
+        } catch .noHugePages {
+            try giveHugePagesBack()
+            fresh = try MemoryFile(anonymous: name, size: size, hugePages: hugePages)
+        }
         // Former holders must not keep the pages: empty them before the last descriptor of ours goes.
         try punch(0, off_t(size))
         self = fresh
+    }
+
+    /// Gives up the huge pages and their reservations.
+    ///
+    /// A hole takes the reservations only of pages that are there (remove_inode_hugepages in fs/hugetlbfs/inode.c), so all are
+    /// taken first. That clears them, at some gigabytes a second.
+    private func giveHugePagesBack() throws(MemoryError) {
+        let number = descriptor.number
+        let length = off_t(size)
+        _ = try system { fallocate(number, 0, 0, length) }
+        try punch(0, length)
     }
 
     private static func create(_ name: String, hugePages: Bool) throws(MemoryError) -> Descriptor {

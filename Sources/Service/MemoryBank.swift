@@ -1,6 +1,8 @@
+import CLinux
 import CXLWire
 import CommandInterface
 import DeviceModel
+import Glibc
 import Memory
 
 /// The memory objects of the device, by what they are for.

@@ -104,12 +104,26 @@ import Testing
 
     @Test func aRefusedAnswerLeavesTheOffer() throws {
         host.post(.addCapacity, Self.extents(0, 1))
-        host.refusal = Refusal(.invalidPhysicalAddress, .extentOutsideOffer)
+        host.refusal = Refusal(.resourcesExhausted, .extentLimit)
         var agent = agent()
         var notices: [LogItem] = []
         let offer = try #require(try agent.nextOffer(until: Self.soon, notices: &notices))
         #expect(throws: ClientError.self) { try agent.answer(offer, accepting: offer.item.ranges) }
         #expect(host.logLength == 1)
+    }
+
+    /// Somebody answered it in another way than by accepting all of it, and did not clear it.
+    @Test(arguments: [
+        Refusal(.invalidInput, .noOpenOffer), Refusal(.invalidPhysicalAddress, .extentOutsideOffer),
+    ])
+    func anOfferThatIsAnsweredIsCleared(_ refusal: Refusal) throws {
+        host.post(.addCapacity, Self.extents(0, 1))
+        host.refusal = refusal
+        var agent = agent()
+        var notices: [LogItem] = []
+        let offer = try #require(try agent.nextOffer(until: Self.soon, notices: &notices))
+        #expect(try agent.answer(offer, accepting: offer.item.ranges) == nil)
+        #expect(host.logLength == 0)
     }
 
     @Test func aWithdrawnOfferAddsNothing() throws {

@@ -348,6 +348,10 @@ class HostileTest(unittest.TestCase):
         self.assertEqual((response.code, response.vendor_status, response.payload), (code, reason, b""), f"{opcode:04x}h")
         self.assertEqual(response.descriptors, [], f"{opcode:04x}h")
 
+    def assert_logged(self, text: str) -> None:
+        # The log itself is shown by the service's end, once.
+        self.assertTrue(text in self.target.log(), f"the log does not say: {text}")
+
     def give(self, host: int, name: bytes, size: int = SIZE) -> None:
         """Offers a backend to a host, which accepts it; it lies where the lowest gap is."""
         self.succeed(self.link("manager"), INITIATE_ADD, add(host, FREE, 0, size, name))

@@ -109,7 +109,7 @@ class HostTest(HostileTest):
         os.ftruncate(number, 2 * SIZE)
         self.target.restart()
         self.assertEqual(os.fstat(self.descriptor(0)).st_size, SIZE)
-        self.assertIn("was grown", self.target.log())
+        self.assert_logged("was grown")
         self.target.assert_sound()
 
     def test_a_file_that_was_cut_has_lost_bytes_and_is_not_repaired_in_silence(self):
@@ -134,7 +134,7 @@ class HostTest(HostileTest):
         self.target.start()
         host = self.link("host0")
         self.refuse(INVALID_INPUT, 89, host, DESCRIPTOR, bytes(8))
-        self.assertIn("is locked by another process", self.target.log())
+        self.assert_logged("is locked by another process")
         self.target.assert_sound()
         fcntl.flock(number, fcntl.LOCK_UN)
         self.assertEqual(os.pread(self.descriptor(0), 6, SIZE // 2), b"secret")

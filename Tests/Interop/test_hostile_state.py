@@ -38,7 +38,7 @@ class DiskTest(HostileTest):
         # Room for the release, and not for the note that the bytes are zero.
         self.limit_files(self.journal + grown - 1)
         self.succeed(manager, INITIATE_RELEASE, release)
-        self.assertIn("could not be noted", self.target.log())
+        self.assert_logged("could not be noted")
         self.refuse(INTERNAL_ERROR, 100, manager, INITIATE_ADD, add(1, FREE, 0, SIZE, tag(1)))
         self.limit_files(resource.RLIM_INFINITY)
         retry = add(1, FREE, 0, SIZE, tag(1))
@@ -68,7 +68,10 @@ class DiskTest(HostileTest):
             self.assertEqual(answers[2], bytes([0, SET_EID, 1]))
             for _ in range(20):
                 self.refuse(INTERNAL_ERROR, 100, control, DELETE, tag(1))
+                # A failed commit has the whole state read again, so one is enough for a while.
+                self.assertEqual(control.control(SET_EID, bytes([0, 33]))[0], 1)
             self.assertEqual(control.control(GET_EID)[1][0], 9)
+            self.assertEqual(self.target.log().count("could not be made durable and were undone: "), 1)
             self.assertEqual(self.target.assert_sound(), before)
         self.limit_files(resource.RLIM_INFINITY)
         self.target.wait_until(lambda: control.command(DELETE, tag(1)).code == SUCCESS, "changes are possible again")
@@ -93,7 +96,7 @@ class DiskTest(HostileTest):
                 self.target.command = ["prlimit", f"--fsize={size}:", *command]
                 self.target.start()
                 self.assertEqual(self.target.wait(), 1)
-        self.assertIn("fmapid.db: ", self.target.log())
+        self.assert_logged("fmapid.db: ")
 
 
 class DatabaseTest(HostileTest):
@@ -182,7 +185,7 @@ class DatabaseTest(HostileTest):
     def test_a_newer_version(self):
         self.change("PRAGMA user_version = 1000")
         self.assertFalse(self.start())
-        self.assertIn("version 1000", self.target.log())
+        self.assert_logged("version 1000")
 
     def test_numbers_that_cannot_be(self):
         for statement in (
@@ -212,6 +215,55 @@ class DatabaseTest(HostileTest):
                 self.file.write_bytes(damaged)
                 if self.start():
                     self.use()
+
+
+class ReadOnlyTest(HostileTest):
+    options = {"unprivileged": True}
+
+    def test_a_state_that_may_not_be_written(self):
+        if os.geteuid() == 0 and not shutil.which("setpriv"):
+            self.skipTest("root may write everything, and setpriv is not installed")
+        self.succeed(self.link("control"), CREATE, backend(tag(1)))
+        self.target.kill()
+        directory = self.target.path / "state"
+        for path, mode in ((directory / "fmapid.db", 0o444), (directory, 0o555)):
+            path.chmod(mode)
+            self.target.start()
+            self.assertEqual(self.target.wait(), 1)
+            self.assertTrue(f"{directory}/fmapid.db: " in self.target.log().splitlines()[-1])
+        directory.chmod(0o755)
+        (directory / "fmapid.db").chmod(0o644)
+        self.target.start()
+        self.assertEqual(len(self.target.assert_sound().backends), 1)
+
+
+class KillTest(HostileTest):
+    """SIGKILL while requests are on their way: what was answered is there, and what was not is there in order, or not at all."""
+
+    ROUNDS, REQUESTS = 12, 80
+
+    def test_killed_while_backends_come_and_go(self):
+        generator = random.Random(11)
+        present: frozenset[bytes] = frozenset()
+        for turn in range(self.ROUNDS):
+            states = [present]
+            control = self.target.link("control")
+            for number in range(self.REQUESTS):
+                name = tag(generator.randrange(8))
+                opcode = DELETE if name in states[-1] else CREATE
+                kind = generator.choice((ANONYMOUS, FILE))
+                # A file is closed at the end of the turn that deletes its backend, so each gets a new one.
+                path = b"%d-%d" % (turn, number) if kind == FILE else b""
+                control.link.send(request(opcode, name if opcode == DELETE else backend(name, SIZE, kind, 0, path), number))
+                states.append(states[-1] ^ {name})
+            answered = generator.randrange(self.REQUESTS)
+            codes = [struct.unpack_from("<HH", control.link.receive(PATIENCE).body, 8) for _ in range(answered)]
+            self.target.kill()
+            control.link.close()
+            self.assertEqual(codes, [(SUCCESS, 0)] * answered)
+            self.target.start()
+            present = frozenset(one[:16] for one in self.target.assert_sound().backends)
+            self.assertIn(present, states[answered:])
 
 
 class SharedStateTest(HostileTest):

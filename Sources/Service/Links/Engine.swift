@@ -66,6 +66,11 @@ struct Engine: ~Copyable {
             let descriptor = try memory.handOut(grant.object)
             dialogue.outbox.append(reply, answer.span(0..<outcome.length), descriptor: descriptor)
         } catch {
+            // A command with a descriptor is always in the list.
+            if let last = audit.indices.last {
+                audit[last].outcome.code = error.code
+                audit[last].outcome.reason = error.reason
+            }
             let length = Self.refuse(error, in: &answer)
             dialogue.outbox.append(reply, answer.span(0..<length))
         }

@@ -135,6 +135,8 @@ struct LinkTable: ~Copyable {
 
     private mutating func commit() {
         guard let durability else { return }
+        // While commands that change the device are refused, only EIDs can have changed.
+        if engine.processor.changesRefused != nil { return undo() }
         let eids = assignments.map { (origins[links[$0.handle].listener].name, origins[links[$0.handle].listener].eid) }
         do throws(CommitFailure) {
             try durability.commit(&engine.processor, eids: eids)
