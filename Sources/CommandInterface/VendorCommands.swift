@@ -43,10 +43,14 @@ extension CommandProcessor {
             guard !hugePages else { throw Refusal(.invalidInput, .reservedBits) }
         }
         try device.checkNewBackend(tag: tag, size: size)
-        // A file whose backend was deleted a moment ago is free once that is durable.
-        if kind == .file, device.removesBackend { throw Refusal(.retryRequired, .fileNotAccessible) }
         let id = device.nextBackend
-        try memory.create(BackendRequest(id: id, tag: tag, size: size, kind: kind, hugePages: hugePages, path: path))
+        do throws(Refusal) {
+            try memory.create(BackendRequest(id: id, tag: tag, size: size, kind: kind, hugePages: hugePages, path: path))
+        } catch {
+            // A file whose backend was deleted a moment ago is free once that is durable.
+            guard error.reason == .fileNotAccessible, device.removesBackend else { throw error }
+            throw Refusal(.retryRequired, .fileNotAccessible)
+        }
         device.addBackend(Backend(id: id, tag: tag, size: size, kind: kind.rawValue, hugePages: hugePages, path: path))
         return id
     }

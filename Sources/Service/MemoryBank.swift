@@ -31,7 +31,7 @@ public final class MemoryBank: BackendMemory {
     ///   - descriptors: how many descriptors the process may have.
     public init(stateDirectory: String?, descriptors: Int = .max) {
         self.stateDirectory = stateDirectory
-        maximumObjects = max(descriptors / 4, descriptors - Limit.descriptorsForLinks)
+        maximumObjects = descriptors - min(descriptors / 2, Limit.descriptorsForLinks)
     }
 
     public func create(_ backend: BackendRequest) throws(Refusal) {

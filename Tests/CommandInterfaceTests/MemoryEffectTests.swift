@@ -169,9 +169,12 @@ struct MemoryEffectTests {
         let rig = try lazy()
         #expect(rig.create(tag(3), mib(2), kind: .file, path: "a").isSuccess)
         #expect(rig.send(rig.control, .deleteTaggedBackend, tag(3)).isSuccess)
-        rig.memory.calls = []
+        // As the memory says of a file that is open.
+        rig.memory.createRefusal = Refusal(.invalidInput, .fileNotAccessible)
         let early = rig.create(tag(3), mib(2), kind: .file, path: "a")
         #expect(Refusal(early.code, early.reason) == .retryRequired(.fileNotAccessible))
+        rig.memory.createRefusal = nil
+        #expect(rig.create(tag(5), mib(2), kind: .file, path: "b").isSuccess, "another file")
         #expect(rig.create(tag(4), mib(2)).isSuccess, "memory without a name is nobody else's")
         rig.memory.calls = []
         #expect(effects(rig) == [.remove(3)])
