@@ -60,7 +60,6 @@ let package = Package(
             // The executables are run, not imported.
             dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP", "fmapictl", "fmapid"],
             swiftSettings: strict),
-        .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
