@@ -65,7 +65,7 @@ public final class Daemon {
             for listener in listeners { announce(listener) }
             log.write(.notice, "fmapid \(Options.version): \(shape)", .started)
             Systemd.notify("READY=1\nSTATUS=\(links.status)")
-            return try events.run()
+            return try serve()
         } catch {
             log.write(.critical, error.description, .failed)
             return 1
@@ -78,7 +78,7 @@ public final class Daemon {
         }
         try events.onSignal(SIGHUP) { [unowned self] in hangUp() }
         try events.serveWatchdog()
-        try events.watch(links.epoll.descriptor.number) { [unowned self] in turn() }
+        try links.watch(events.descriptor)
         acceptTimer = try events.timer { [unowned self] in resumeAccepting() }
         statusTimer = try events.timer { [unowned self] in tellStatus() }
         for (index, listener) in listeners.enumerated() { try start(listener, index) }
@@ -116,11 +116,15 @@ public final class Daemon {
         }
     }
 
-    private func turn() {
-        links.turn()
-        guard links.hasChanged, !statusIsDue else { return }
-        statusIsDue = true
-        statusTimer?.fire(after: Limit.statusPause)
+    private func serve() throws(SystemError) -> Int32 {
+        while true {
+            let isReady = links.turn(milliseconds: events.isDue ? 0 : -1)
+            if links.hasChanged, !statusIsDue {
+                statusIsDue = true
+                statusTimer?.fire(after: Limit.statusPause)
+            }
+            if isReady || events.isDue, let code = try events.dispatch() { return code }
+        }
     }
 
     private func tellStatus() {

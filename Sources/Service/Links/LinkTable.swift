@@ -15,7 +15,10 @@ struct LinkTable: ~Copyable {
         var links = 0
     }
 
-    private(set) var epoll: Epoll
+    /// Key of the descriptor that `watch` was given; no link has this slot.
+    private static let foreign = UInt64.max
+
+    private var epoll: Epoll
     private(set) var origins: [Origin] = []
     private var links: Slab<Link>
     private var engine: Engine
@@ -79,6 +82,9 @@ struct LinkTable: ~Copyable {
         return problems
     }
 
+    /// Has `turn` wait for another descriptor as well, and tell when it can be read.
+    func watch(_ number: Int32) throws(SystemError) { try epoll.add(number, interest: Epoll.input, key: Self.foreign) }
+
     /// No link reads more than what its peer has sent by now.
     mutating func endInput() {
         isEnding = true
@@ -124,13 +130,18 @@ struct LinkTable: ~Copyable {
     /// One turn: what has arrived is executed, then made durable, then done to memory, and only then answered.
     ///
     /// If it cannot be made durable, all of the turn's changes are undone, and its answers say so.
-    mutating func turn(milliseconds: Int32 = 0) {
-        execute(epoll.wait(milliseconds: milliseconds))
+    ///
+    /// - Parameter milliseconds: how long to wait for something to arrive; -1 without limit.
+    /// - Returns: whether the descriptor of `watch` can be read.
+    @discardableResult
+    mutating func turn(milliseconds: Int32 = 0) -> Bool {
+        let isForeignReady = execute(epoll.wait(milliseconds: milliseconds))
         if engine.changed { commit() }
         runMemoryEffects()
         notify()
         reply()
         report()
+        return isForeignReady
     }
 
     private mutating func commit() {
@@ -160,7 +171,8 @@ struct LinkTable: ~Copyable {
         engine.noteUndone()
     }
 
-    private mutating func execute(_ ready: Int) {
+    private mutating func execute(_ ready: Int) -> Bool {
+        var isForeignReady = false
         engine.beginTurn(now: Clock.wall())
         durability?.beginTurn(&engine.processor)
         touched.removeAll(keepingCapacity: true)
@@ -169,6 +181,7 @@ struct LinkTable: ~Copyable {
         let share = min(Limit.messagesPerLink, max(1, Limit.messagesPerTurn / max(1, ready)))
         for index in 0..<ready {
             let (key, events) = epoll.event(index)
+            if key == Self.foreign { isForeignReady = true }
             let handle = Handle(key: key)
             guard links.contains(handle) else { continue }
             touched.append(handle)
@@ -178,6 +191,7 @@ struct LinkTable: ~Copyable {
             assignments.append((handle, before, origins[listener].eid))
             origins[listener].eid = assigned
         }
+        return isForeignReady
     }
 
     private mutating func runMemoryEffects() {

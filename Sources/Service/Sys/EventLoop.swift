@@ -2,7 +2,10 @@ import CLinux
 import CSystemd
 import Glibc
 
-/// libsystemd's event loop, with closures as handlers. One thread makes it, runs it and ends it.
+/// libsystemd's event loop for what happens rarely (signals, timers, the watchdog, new connections), with closures as handlers. One
+/// thread makes it, runs it and ends it.
+///
+/// It does not wait by itself: its descriptor lies in the epoll set of the links, so that a message costs one wait, not two.
 @safe
 final class EventLoop {
     /// A source that lives as long as its loop.
@@ -10,8 +13,10 @@ final class EventLoop {
     final class Source {
         fileprivate var source: OpaquePointer?
         fileprivate let handler: () -> Void
+        fileprivate unowned let loop: EventLoop
 
-        fileprivate init(_ handler: @escaping () -> Void) {
+        fileprivate init(_ loop: EventLoop, _ handler: @escaping () -> Void) {
+            self.loop = loop
             self.handler = handler
         }
 
@@ -19,12 +24,14 @@ final class EventLoop {
         func enable(_ enabled: Bool) {
             // sd-event keeps the source until the loop goes.
             unsafe sd_event_source_set_enabled(source, Int32(enabled ? SD_EVENT_ON : SD_EVENT_OFF))
+            loop.isDue = true
         }
 
         /// For a timer: calls the handler once, `nanoseconds` from now.
         func fire(after nanoseconds: UInt64) {
             unsafe sd_event_source_set_time_relative(source, nanoseconds / 1000)
             unsafe sd_event_source_set_enabled(source, Int32(SD_EVENT_ONESHOT))
+            loop.isDue = true
         }
     }
 
@@ -32,6 +39,8 @@ final class EventLoop {
     // and sd-event calls handlers only from `run`, on the thread that owns this object.
     private let event: OpaquePointer
     private var sources: [Source] = []
+    /// A source has changed since the last `dispatch`, or one may still have to be called.
+    private(set) var isDue = true
 
     init() throws(SystemError) {
         var event: OpaquePointer?
@@ -95,21 +104,36 @@ final class EventLoop {
         guard result >= 0 else { throw SystemError("serve the watchdog", code: -result) }
     }
 
-    /// Runs until `exit`; answers its code.
-    func run() throws(SystemError) -> Int32 {
-        let result = unsafe sd_event_loop(event)
+    /// Can be read when `dispatch` has something to do.
+    var descriptor: Int32 { unsafe sd_event_get_fd(event) }
+
+    /// Calls one handler whose source is ready, if there is one, without waiting.
+    ///
+    /// - Returns: the code given to `exit`, once it was called.
+    func dispatch() throws(SystemError) -> Int32? {
+        isDue = false
+        let result = unsafe sd_event_run(event, 0)
         guard result >= 0 else { throw SystemError("run event loop", code: -result) }
-        return result
+        if unsafe sd_event_get_state(event) == SD_EVENT_FINISHED {
+            var code: Int32 = 0
+            unsafe sd_event_get_exit_code(event, &code)
+            return code
+        }
+        // Another source may be ready, and what the handler changed takes effect in the next call.
+        if result > 0 { isDue = true }
+        return nil
     }
 
+    /// Ends the loop by one of the next `dispatch` calls.
     func exit(_ code: Int32) {
         unsafe sd_event_exit(event, code)
+        isDue = true
     }
 
     private func add(
         _ action: String, _ handler: @escaping () -> Void, _ install: (Source, UnsafeMutableRawPointer) -> Int32
     ) throws(SystemError) -> Source {
-        let source = Source(handler)
+        let source = Source(self, handler)
         let result = unsafe install(source, Unmanaged.passUnretained(source).toOpaque())
         guard result >= 0 else { throw SystemError(action, code: -result) }
         sources.append(source)
