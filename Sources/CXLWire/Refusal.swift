@@ -87,6 +87,9 @@ public struct Refusal: Error, Equatable, Sendable {
         case descriptorsNotPossible = 94
         case tooManyDescriptors = 95
         case memoryFailed = 96
+        case badName = 97
+        case tooManyTraces = 98
+        case unknownLink = 99
 
         // Durability.
         case notDurable = 100
@@ -162,6 +165,9 @@ extension Refusal.Reason {
         case .descriptorsNotPossible: "this link cannot carry descriptors"
         case .tooManyDescriptors: "the service has no descriptors left"
         case .memoryFailed: "the memory could not be made or changed"
+        case .badName: "the name is longer than 63 bytes, has control characters, or does not stand for the tag"
+        case .tooManyTraces: "too many traces are open"
+        case .unknownLink: "there is no such link"
         case .notDurable: "the change could not be made durable and was undone; the service's log says why"
         case .turnUndone: "a change just before could not be made durable and was undone; ask again"
         case .stateUnreadable: "the state on disk can neither be written nor read; the service's log says why"

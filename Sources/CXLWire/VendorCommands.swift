@@ -21,14 +21,41 @@ public enum BackendState: UInt8, Sendable, CaseIterable {
     case quarantined = 4
 }
 
+/// A header that a path and a name follow, both UTF-8.
+public protocol BackendTextHeader: ListHeader where Entry == UInt8 {
+    /// In bytes.
+    var pathLength: UInt16 { get }
+    /// In bytes.
+    var nameLength: UInt8 { get }
+}
+
+extension BackendTextHeader {
+    public var entryCount: Int { Int(pathLength) + Int(nameLength) }
+}
+
+extension ListPayload where Header: BackendTextHeader {
+    /// Where the file is (a copy); nil if that is not UTF-8.
+    public var path: String? { text(0..<Int(header.pathLength)) }
+
+    /// The backend's name (a copy), empty for none; nil if it is not UTF-8.
+    public var name: String? { text(Int(header.pathLength)..<header.entryCount) }
+
+    private func text(_ range: Range<Int>) -> String? {
+        var copy: [UInt8] = []
+        copy.reserveCapacity(range.count)
+        for index in range { copy.append(entries[index]) }
+        return String(validating: copy, as: UTF8.self)
+    }
+}
+
 /// C000h Create Tagged Backend.
 public enum CreateTaggedBackend {
     public static let opcode = Opcode.createTaggedBackend
     public typealias Request = ListPayload<Header>
 
     /// 32 bytes: 00 tag (textual order), 10 size u64 in bytes, 18 kind u8, 19 flags u8 (bit 0 huge pages), 1A path length u16,
-    /// 1C reserved 4. The path follows, UTF-8.
-    public struct Header: ListHeader, Hashable, Sendable {
+    /// 1C name length u8, 1D reserved 3. The path follows, then the name, both UTF-8.
+    public struct Header: BackendTextHeader, Hashable, Sendable {
         public typealias Entry = UInt8
 
         public var tag: Tag
@@ -39,19 +66,22 @@ public enum CreateTaggedBackend {
         public var usesHugePages: Bool
         /// In bytes.
         public var pathLength: UInt16
+        /// In bytes.
+        public var nameLength: UInt8
 
-        public init(tag: Tag, size: UInt64, kind: BackendKind, usesHugePages: Bool = false, pathLength: UInt16 = 0) {
+        public init(
+            tag: Tag, size: UInt64, kind: BackendKind, usesHugePages: Bool = false, pathLength: UInt16 = 0, nameLength: UInt8 = 0
+        ) {
             self.tag = tag
             self.size = size
             kindCode = kind.rawValue
             self.usesHugePages = usesHugePages
             self.pathLength = pathLength
+            self.nameLength = nameLength
         }
 
         /// Nil if there is no such kind.
         public var kind: BackendKind? { BackendKind(rawValue: kindCode) }
-
-        public var entryCount: Int { Int(pathLength) }
 
         public static var wireSize: Int { 32 }
 
@@ -61,6 +91,7 @@ public enum CreateTaggedBackend {
             kindCode = block.le(0x18)
             usesHugePages = block.le(0x19, as: UInt8.self) & 1 != 0
             pathLength = block.le(0x1A)
+            nameLength = block.le(0x1C)
         }
 
         public func store(in block: inout MutableRawSpan) {
@@ -69,7 +100,7 @@ public enum CreateTaggedBackend {
             block.setLE(kindCode, at: 0x18)
             block.setLE(usesHugePages ? 1 : 0 as UInt8, at: 0x19)
             block.setLE(pathLength, at: 0x1A)
-            block.zero(0x1C, 4)
+            block.setLE(UInt32(nameLength), at: 0x1C)
         }
     }
 
@@ -218,31 +249,34 @@ public enum GetTaggedBackend {
     public typealias Request = Tag
     public typealias Response = ListPayload<Header>
 
-    /// 48 bytes: 00 the backend (40), 28 path length u16, 2A reserved 6. The path follows, UTF-8.
-    public struct Header: ListHeader, Hashable, Sendable {
+    /// 48 bytes: 00 the backend (40), 28 path length u16, 2A name length u8, 2B reserved 5. The path follows, then the name, both
+    /// UTF-8.
+    public struct Header: BackendTextHeader, Hashable, Sendable {
         public typealias Entry = UInt8
 
         public var backend: TaggedBackend
         /// In bytes.
         public var pathLength: UInt16
+        /// In bytes.
+        public var nameLength: UInt8
 
-        public init(_ backend: TaggedBackend, pathLength: UInt16) {
+        public init(_ backend: TaggedBackend, pathLength: UInt16, nameLength: UInt8 = 0) {
             self.backend = backend
             self.pathLength = pathLength
+            self.nameLength = nameLength
         }
-
-        public var entryCount: Int { Int(pathLength) }
 
         public static var wireSize: Int { 48 }
 
         public init(block: RawSpan) {
             backend = TaggedBackend(block: block)
             pathLength = block.le(0x28)
+            nameLength = block.le(0x2A)
         }
 
         public func store(in block: inout MutableRawSpan) {
             backend.store(in: &block)
-            block.setLE(UInt64(pathLength), at: 0x28)
+            block.setLE(UInt64(nameLength) << 16 | UInt64(pathLength), at: 0x28)
         }
     }
 }

@@ -52,6 +52,8 @@ public struct Outcome: Sendable {
     public var changed: Bool
     /// Attach this descriptor to the answer's first packet.
     public var descriptor: DescriptorGrant?
+    /// Open a trace of this link, or for 0 of all links, and attach the end to read from to the answer's first packet.
+    public var trace: UInt64?
     public var subject = CommandSubject()
 
     public init(

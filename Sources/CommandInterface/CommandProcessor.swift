@@ -30,6 +30,9 @@ public struct CommandProcessor: ~Copyable {
     var extents: [Extent] = []
     var handles: [UInt16] = []
 
+    /// The service's links, as C011h tells of them.
+    public var links = LinkRecords()
+
     /// Why commands that would change the device are refused now; nil while they are not.
     public var changesRefused: Refusal?
     /// Why no command can tell anything of the device; nil while they can.
@@ -154,6 +157,9 @@ public struct CommandProcessor: ~Copyable {
         case .listTaggedBackends: return try listTaggedBackends(payload, session, &body)
         case .getTaggedBackend: return try getTaggedBackend(payload, session, &body)
         case .getReleaseStatus: return try getReleaseStatus(payload, &body)
+        case .listLinks: return try listLinks(payload, session, &body)
+        case .openTrace: return try openTrace(payload, session, &body, &outcome)
+        case .listHostExtents: return try listHostExtents(payload, session, &body)
         case .getExtentDescriptor: return try getExtentDescriptor(payload, session, &body, &outcome)
         default: throw Refusal(.unsupported)
         }

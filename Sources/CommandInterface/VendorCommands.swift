@@ -13,10 +13,11 @@ extension CommandProcessor {
         }
         outcome.subject.tag = header.tag
         outcome.subject.bytes = header.size
-        guard let path = request.entries.text else { throw Refusal(.invalidInput, .badPath) }
+        guard let path = request.path else { throw Refusal(.invalidInput, .badPath) }
+        guard let name = request.name else { throw Refusal(.invalidInput, .badName) }
         outcome.subject.path = path
         let id = try createBackend(
-            tag: header.tag, size: header.size, kind: kind, hugePages: header.usesHugePages, path: path)
+            tag: header.tag, size: header.size, kind: kind, hugePages: header.usesHugePages, path: path, name: name)
         outcome.changed = true
         return CreateTaggedBackend.Response(id: id).write(to: &body)
     }
@@ -26,15 +27,17 @@ extension CommandProcessor {
     /// - Parameters:
     ///   - size: bytes.
     ///   - path: for a file: absolute, or below the state directory. Empty for anonymous memory.
+    ///   - name: for people, up to ``Tag/longestName`` bytes; may be empty.
     /// - Returns: the backend's id.
     /// - Throws: what ``Device/checkNewBackend(tag:size:)`` and ``BackendMemory/create(_:)`` throw; Invalid Input for a path that
     ///   does not fit the kind, and for a file of huge pages.
     @discardableResult
     public mutating func createBackend(
-        tag: Tag, size: UInt64, kind: BackendRequest.Kind, hugePages: Bool, path: String
+        tag: Tag, size: UInt64, kind: BackendRequest.Kind, hugePages: Bool, path: String, name: String = ""
     ) throws(Refusal) -> UInt32 {
-        // C003h must be able to tell the path again.
-        let longest = CommandTable.maximumPayload - GetTaggedBackend.Header.wireSize
+        guard name.isEmpty || tag.isNamed(name) else { throw Refusal(.invalidInput, .badName) }
+        // C003h must be able to tell path and name again.
+        let longest = CommandTable.maximumPayload - GetTaggedBackend.Header.wireSize - name.utf8.count
         guard path.utf8.count <= longest, !path.utf8.contains(0) else { throw Refusal(.invalidInput, .badPath) }
         switch kind {
         case .anonymous: guard path.isEmpty else { throw Refusal(.invalidInput, .badPath) }
@@ -51,7 +54,8 @@ extension CommandProcessor {
             guard error.reason == .fileNotAccessible, device.removesBackend else { throw error }
             throw Refusal(.retryRequired, .fileNotAccessible)
         }
-        device.addBackend(Backend(id: id, tag: tag, size: size, kind: kind.rawValue, hugePages: hugePages, path: path))
+        device.addBackend(
+            Backend(id: id, tag: tag, size: size, kind: kind.rawValue, hugePages: hugePages, path: path, name: name))
         return id
     }
 
@@ -87,12 +91,14 @@ extension CommandProcessor {
 
     func getTaggedBackend(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
         let (backend, state, hosts) = try device.backend(tag: parse(payload))
-        let length = backend.path.utf8.count
-        guard GetTaggedBackend.Response.size(entries: length) <= session.responseLimit else {
+        let header = GetTaggedBackend.Header(
+            entry(backend, state, hosts), pathLength: UInt16(backend.path.utf8.count), nameLength: UInt8(backend.name.utf8.count))
+        guard GetTaggedBackend.Response.size(entries: header.entryCount) <= session.responseLimit else {
             throw Refusal(.invalidInput, .messageLimitOutOfRange)
         }
-        var end = GetTaggedBackend.Header(entry(backend, state, hosts), pathLength: UInt16(length)).write(to: &body)
+        var end = header.write(to: &body)
         for byte in backend.path.utf8 { end = byte.write(to: &body, at: end) }
+        for byte in backend.name.utf8 { end = byte.write(to: &body, at: end) }
         return end
     }
 

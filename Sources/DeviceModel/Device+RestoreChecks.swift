@@ -7,6 +7,9 @@ extension Device {
         guard backend.kind <= 1, isFile == !backend.path.isEmpty, !(isFile && backend.hugePages) else {
             throw StateError("\(name) has an impossible kind, or a path that does not belong to it")
         }
+        guard backend.name.isEmpty || backend.tag.isNamed(backend.name) else {
+            throw StateError("\(name) has a name that does not stand for its tag")
+        }
         guard backend.size > 0, backend.size % 4096 == 0, backend.size <= DeviceConfiguration.maximumCapacity else {
             throw StateError("\(name) has the impossible size of \(backend.size) bytes")
         }

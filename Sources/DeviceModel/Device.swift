@@ -126,6 +126,31 @@ public struct Device: Sendable {
         }
     }
 
+    /// What has become of an extent that a host has or is offered.
+    public enum ExtentState: UInt8, Sendable {
+        case offered = 0
+        case accepted = 1
+        /// Accepted, and the FM asked for it back.
+        case releasing = 2
+    }
+
+    /// Calls `body` for all that a host has or is offered, in address order, from the first that starts at `address` or above, at
+    /// most `limit` of them.
+    public func forEachHolding(
+        of host: Int, from address: UInt64, limit: Int, _ body: (Extent, _ region: Int, ExtentState) -> Void
+    ) throws(Refusal) {
+        try checkHost(host)
+        var slots: [Int32] = []
+        for region in regions.indices where slots.count < limit {
+            hosts[host].indexes[region].forEach(from: address, limit: limit - slots.count) { slots.append($0.slot) }
+        }
+        for slot in slots {
+            let record = extents[Int(slot)]
+            let state: ExtentState = record.state == .offered ? .offered : record.isReleasing ? .releasing : .accepted
+            body(extent(at: slot), Int(record.region), state)
+        }
+    }
+
     /// An extent as peers see it.
     func extent(at slot: Int32) -> Extent {
         let record = extents[Int(slot)]

@@ -113,6 +113,28 @@ struct ExtentIndex {
         }
     }
 
+    /// Calls `body` for extents in address order, from the first that starts at `address` or above, at most `limit` of them.
+    func forEach(from address: UInt64, limit: Int, _ body: (Entry) -> Void) {
+        guard count > 0, limit > 0 else { return }
+        var left = limit
+        visit(root, height, from: address, &left, body)
+    }
+
+    private func visit(_ node: Int32, _ level: Int, from address: UInt64, _ left: inout Int, _ body: (Entry) -> Void) {
+        let base = Int(node) * Self.width
+        if level == 0 {
+            for position in 0..<Int(leafCounts[Int(node)]) where leafEntries[base + position].start >= address {
+                if left == 0 { return }
+                left -= 1
+                body(leafEntries[base + position])
+            }
+            return
+        }
+        for position in childPosition(of: address, in: node)..<Int(innerCounts[Int(node)]) where left > 0 {
+            visit(innerChildren[base + position].node, level - 1, from: address, &left, body)
+        }
+    }
+
     /// The lowest free run of at least `minimum` bytes in `from..<end`: where it starts, and where it ends.
     func gap(ofAtLeast minimum: UInt64, from: UInt64, to end: UInt64) -> (start: UInt64, end: UInt64)? {
         var free = from

@@ -125,17 +125,20 @@ public struct Backend: Sendable, Equatable {
     public let hugePages: Bool
     /// For files: the path as it was given.
     public let path: String
+    /// For people; empty for none.
+    public let name: String
     public internal(set) var isQuarantined = false
     /// A holder released it for sanitizing, and its bytes are not known to be zero yet.
     public internal(set) var needsZero = false
 
-    public init(id: UInt32, tag: Tag, size: UInt64, kind: UInt8, hugePages: Bool, path: String) {
+    public init(id: UInt32, tag: Tag, size: UInt64, kind: UInt8, hugePages: Bool, path: String, name: String = "") {
         self.id = id
         self.tag = tag
         self.size = size
         self.kind = kind
         self.hugePages = hugePages
         self.path = path
+        self.name = name
     }
 
     /// For who restores a backend from its row.

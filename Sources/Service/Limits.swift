@@ -24,6 +24,8 @@ enum Limit {
     static let acceptsPerTurn = 16
     /// Pause of all listeners after an accept failed for want of descriptors or memory.
     static let acceptPause: UInt64 = 100_000_000
+    /// Traces (C012h) that are open at the same time.
+    static let traces = 8
     /// How long peers may take to read their last answers when the service ends.
     static let drain: UInt64 = 1_500_000_000
     /// From a change to the status that tells of it.

@@ -90,9 +90,10 @@ struct RowReader {
         }
         try forEach("backend", by: "slot") { row throws(StoreError) in
             guard let path = row.text(6) else { throw StoreError("a path is not UTF-8") }
+            guard let name = row.text(10) else { throw StoreError("a name is not UTF-8") }
             var backend = Backend(
                 id: try row.number(1), tag: try row.tag(2), size: try row.bits(3), kind: try row.number(4),
-                hugePages: try row.flag(5), path: path)
+                hugePages: try row.flag(5), path: path, name: name)
             backend.restore(isQuarantined: try row.flag(7), needsZero: try row.flag(8))
             state.backends.append(BackendRow(slot: try row.number(0), backend: backend, position: try row.number(9)))
         }

@@ -13,7 +13,7 @@ struct RowWriter: ChangeSink {
         extent = try database.prepare("INSERT OR REPLACE INTO extent VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")
         object = try database.prepare("INSERT OR REPLACE INTO object VALUES (?1,?2,?3,?4,?5)")
         tag = try database.prepare("INSERT OR REPLACE INTO tag VALUES (?1,?2,?3,?4,?5,?6,?7)")
-        backend = try database.prepare("INSERT OR REPLACE INTO backend VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")
+        backend = try database.prepare("INSERT OR REPLACE INTO backend VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")
         offer = try database.prepare("INSERT OR REPLACE INTO offer VALUES (?1,?2,?3)")
         event = try database.prepare("INSERT OR REPLACE INTO event VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")
         history = try database.prepare("INSERT OR REPLACE INTO history VALUES (?1,?2)")
@@ -123,6 +123,7 @@ struct RowWriter: ChangeSink {
         backend.bind(8, row.backend.isQuarantined)
         backend.bind(9, row.backend.needsZero)
         backend.bind(10, row.position)
+        backend.bind(11, row.backend.name)
         try backend.run()
     }
 

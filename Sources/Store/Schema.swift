@@ -22,7 +22,7 @@ enum Schema {
             sanitize INTEGER NOT NULL, position INTEGER NOT NULL, pieces BLOB NOT NULL);
         CREATE TABLE backend(slot INTEGER PRIMARY KEY, number INTEGER NOT NULL, tag BLOB NOT NULL, size INTEGER NOT NULL,
             kind INTEGER NOT NULL, huge_pages INTEGER NOT NULL, path TEXT NOT NULL, quarantined INTEGER NOT NULL,
-            needs_zero INTEGER NOT NULL, position INTEGER NOT NULL);
+            needs_zero INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL);
         CREATE TABLE offer(host INTEGER NOT NULL, number INTEGER NOT NULL, members BLOB NOT NULL, PRIMARY KEY (host, number))
             WITHOUT ROWID;
         CREATE TABLE event(log INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL, host INTEGER NOT NULL,

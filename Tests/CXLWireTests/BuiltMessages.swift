@@ -160,6 +160,10 @@ let builtPayloads: [String: [UInt8]] = [
         CreateTaggedBackend.Header(tag: tag, size: 0x1000_0000, kind: .file, pathLength: 8), Array("/tmp/mü".utf8)),
     "create-tagged-backend-request-memory": encode(
         CreateTaggedBackend.Header(tag: otherTag, size: 0x20_0000, kind: .anonymous, usesHugePages: true), []),
+    "create-tagged-backend-request-named": encode(
+        CreateTaggedBackend.Header(
+            tag: Tag(name: "llm-weights"), size: 0x4000_0000, kind: .file, pathLength: 2, nameLength: 11),
+        Array("mullm-weights".utf8)),
     "create-tagged-backend-response": encode(CreateTaggedBackend.Response(id: 7)),
     "delete-tagged-backend-request": encode(tag),
     "list-tagged-backends-request": encode(ListTaggedBackends.Request(start: 0, maximum: 25)),
@@ -178,8 +182,34 @@ let builtPayloads: [String: [UInt8]] = [
                 tag: tag, size: 0x1000_0000, id: 7, kind: .file, usesHugePages: false, state: .referenced, hosts: 0),
             pathLength: 3),
         Array("a/b".utf8)),
+    "get-tagged-backend-response-named": encode(
+        GetTaggedBackend.Header(
+            TaggedBackend(
+                tag: Tag(name: "a"), size: 0x20_0000, id: 9, kind: .anonymous, usesHugePages: true, state: .free, hosts: 0),
+            pathLength: 0, nameLength: 1),
+        Array("a".utf8)),
     "get-release-status-request": encode(tag),
     "get-release-status-response": encode(GetReleaseStatus.Response(.released)),
+    "list-links-request": encode(ListLinks.Request(start: 1, maximum: 9)),
+    "list-links-response": encode(
+        ListLinks.Header(total: 4, returned: 2),
+        [
+            LinkDescription(
+                id: 0x1_0000_0002, role: .host, host: 7, binding: .packet, eid: 9, uid: 1000, pid: 4711, commands: 258,
+                bytesReceived: 0x1_0000_0000, bytesSent: 3, packetsDropped: 4, listener: "host7"),
+            LinkDescription(
+                id: 0x3_0000_0000, role: .fm, binding: .serialTerminal, eid: 254, listener: "a-listener-whose-name-has-32-byt"),
+        ]),
+    "open-trace-request": encode(OpenTrace.Request(link: 0x1_0000_0002)),
+    "open-trace-response": encode(OpenTrace.Response()),
+    "list-host-extents-request": encode(ListHostExtents.Request(hostID: 3, maximum: 20, start: 0x1_1000_0000)),
+    "list-host-extents-response": encode(
+        ListHostExtents.Header(returned: 1, hasMore: true, next: 0x1_3000_0000),
+        [
+            ListHostExtents.Item(
+                Extent(start: 0x1_2000_0000, length: 0x1000_0000, tag: tag, sequence: 2), state: .releasing, region: 1)
+        ]
+    ),
     "get-extent-descriptor-request": encode(GetExtentDescriptor.Request(start: 0x1_1000_0000)),
     "get-extent-descriptor-response": encode(
         GetExtentDescriptor.Response(

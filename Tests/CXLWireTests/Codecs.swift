@@ -87,12 +87,13 @@ where Header.Entry: Described, Header.Trailer: Described {
     }
 }
 
-private func path<Header: ListHeader & Described>(_ type: Header.Type) -> Decode
-where Header.Entry == UInt8, Header.Trailer == EmptyPayload {
+private func path<Header: BackendTextHeader & Described>(_ type: Header.Type) -> Decode
+where Header.Trailer == EmptyPayload {
     { payload throws(ReturnCode) in
         let list = try ListPayload<Header>(payload)
         var fields = list.header.described
-        fields["path"] = list.entries.text ?? "-"
+        fields["path"] = list.path ?? "-"
+        fields["name"] = list.name ?? "-"
         var bytes: [UInt8] = []
         for index in list.entries.indices { bytes.append(list.entries[index]) }
         return Decoded(fields, encoded: encode(list.header, bytes))
@@ -200,6 +201,9 @@ private let pairs: [Pair] = [
     (ListTaggedBackends.opcode, fixed(ListTaggedBackends.Request.self), list(ListTaggedBackends.Header.self)),
     (GetTaggedBackend.opcode, fixed(GetTaggedBackend.Request.self), path(GetTaggedBackend.Header.self)),
     (GetReleaseStatus.opcode, fixed(GetReleaseStatus.Request.self), fixed(GetReleaseStatus.Response.self)),
+    (ListLinks.opcode, fixed(ListLinks.Request.self), list(ListLinks.Header.self)),
+    (OpenTrace.opcode, fixed(OpenTrace.Request.self), fixed(OpenTrace.Response.self)),
+    (ListHostExtents.opcode, fixed(ListHostExtents.Request.self), list(ListHostExtents.Header.self)),
     (GetExtentDescriptor.opcode, fixed(GetExtentDescriptor.Request.self), fixed(GetExtentDescriptor.Response.self)),
 ]
 

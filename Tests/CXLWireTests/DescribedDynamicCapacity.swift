@@ -137,7 +137,10 @@ extension DynamicCapacityListTags.TagInfo: Described {
 
 extension CreateTaggedBackend.Header: Described {
     var described: [String: Any] {
-        ["tag": tag, "size": size, "kind": code(kind), "usesHugePages": usesHugePages, "pathLength": pathLength]
+        [
+            "tag": tag, "size": size, "kind": code(kind), "usesHugePages": usesHugePages, "pathLength": pathLength,
+            "nameLength": nameLength,
+        ]
     }
 }
 
@@ -163,11 +166,47 @@ extension ListTaggedBackends.Header: Described {
 }
 
 extension GetTaggedBackend.Header: Described {
-    var described: [String: Any] { backend.described.merging(["pathLength": pathLength]) { first, _ in first } }
+    var described: [String: Any] {
+        backend.described.merging(["pathLength": pathLength, "nameLength": nameLength]) { first, _ in first }
+    }
 }
 
 extension GetReleaseStatus.Response: Described {
     var described: [String: Any] { ["status": code(status)] }
+}
+
+extension LinkDescription: Described {
+    var described: [String: Any] {
+        [
+            "id": id, "role": code(role), "host": host, "binding": code(binding), "eid": eid, "uid": uid, "pid": pid,
+            "commands": commands, "bytesReceived": bytesReceived, "bytesSent": bytesSent, "packetsDropped": packetsDropped,
+            "listener": listener,
+        ]
+    }
+}
+
+extension ListLinks.Header: Described {
+    var described: [String: Any] { ["total": total, "returned": returned] }
+}
+
+extension OpenTrace.Request: Described {
+    var described: [String: Any] { ["link": link] }
+}
+
+extension OpenTrace.Response: Described {
+    var described: [String: Any] { [:] }
+}
+
+extension ListHostExtents.Request: Described {
+    var described: [String: Any] { ["hostID": hostID, "maximum": maximum, "start": start] }
+}
+
+extension ListHostExtents.Header: Described {
+    var described: [String: Any] { ["returned": returned, "hasMore": hasMore, "next": next] }
+}
+
+extension ListHostExtents.Item: Described {
+    var described: [String: Any] { extent.described.merging(["state": code(state), "region": region]) { first, _ in first } }
 }
 
 extension GetExtentDescriptor.Request: Described {

@@ -252,3 +252,35 @@ import Testing
         #expect(setting.mode == nil)
     }
 }
+
+@Suite struct TagNameTests {
+    /// From Python's `uuid.uuid5`.
+    @Test(arguments: [
+        ("llm-weights", "e08e8fdc-24fe-5ef0-a1f6-f40a939245f3"),
+        ("a", "56cd1cf2-1c46-58e3-834a-f2999e8a4ea0"),
+        ("größe/1", "f3df5a5b-4faa-5b48-a0b6-5f99c3ff7373"),
+        (String(repeating: "x", count: 63), "36ffe891-d3a3-568b-bade-0c2456be130a"),
+    ])
+    func tagOfName(name: String, tag: String) {
+        #expect(Tag(name: name).description == tag)
+        #expect(Tag(tag)?.isNamed(name) == true)
+        #expect(Tag(1).isNamed(name) == false)
+    }
+
+    /// RFC 3174 §7.3.
+    @Test(arguments: [
+        ("", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+        ("abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+        ("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"),
+    ])
+    func digest(text: String, expected: String) {
+        let words = SHA1.digest(Array(text.utf8)).map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 8 - digits.count) + digits
+        }
+        #expect(words.joined() == expected)
+    }
+
+    @Test(arguments: ["", "a\u{0}", "a\nb", "\u{7F}", "\u{85}", String(repeating: "x", count: 64), Tag(7).description])
+    func noName(text: String) { #expect(!Tag.isName(text)) }
+}

@@ -23,7 +23,7 @@ struct RefusalTests {
     @Test func everyReasonHasARow() {
         let byForm: Set<Refusal.Reason> = [.wrongMessageType, .wrongRole]
         let byLimit: Set<Refusal.Reason> = [.extentLimit, .tagLimit, .backendLimit, .eventLogFull, .listTooLong]
-        let byLink: Set<Refusal.Reason> = [.descriptorsNotPossible]
+        let byLink: Set<Refusal.Reason> = [.descriptorsNotPossible, .tooManyTraces]
         let byMemory: Set<Refusal.Reason> = [
             .fileSizeDiffers, .fileNotRegular, .fileNotAccessible, .noSpace, .noHugePages, .tooManyDescriptors, .memoryFailed,
         ]

@@ -186,7 +186,11 @@ import Testing
 
     @Test(
         arguments: [
-            ("size = 4096", ["1: backend: tag is missing"]),
+            ("size = 4096", ["1: backend: needs a tag or a name"]),
+            ("size = 4096\nname = \"\"", ["3: backend.name: must not be empty"]),
+            ("size = 4096\nname = \"\(Self.tag)\"", ["1: backend: a name has 1 to 63 bytes"]),
+            ("size = 4096\nname = \"a\"\ntag = \"\(Self.tag)\"", ["1: backend: needs a tag or a name"]),
+            ("size = 4096\nname = \"a\"", ["1: backend a: the size is not a multiple of 4 KiB"]),
             ("tag = \"\(Self.tag)\"", ["1: backend: size is missing"]),
             ("tag = \"1\"\nsize = 4096", ["2: backend.tag: \"1\" is not a tag; a tag is a UUID"]),
             ("tag = \"\(Tag.none)\"\nsize = \"2MiB\"", ["1: backend \(Tag.none): the tag is all zero"]),

@@ -45,6 +45,7 @@ import Testing
         ("UPDATE tag SET pieces = x'0000000000000000ffffffffffffff7f'", "table tag: a list has the number 9223372036854775807"),
         ("UPDATE backend SET kind = 256", "table backend: the number 256 is out of range"),
         ("UPDATE backend SET path = x'ff'", "table backend: a path is not UTF-8"),
+        ("UPDATE backend SET name = x'ff'", "table backend: a name is not UTF-8"),
         ("UPDATE offer SET members = x'0000'", "table offer: a list is broken"),
         ("UPDATE offer SET members = zeroblob(16) || x'0000000001000000'", "table offer: a list has the number 4294967296"),
         ("UPDATE event SET kind = 6", "table event: an event has the unknown kind 6"),

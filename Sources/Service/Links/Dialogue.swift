@@ -8,6 +8,9 @@ struct Dialogue: ~Copyable {
     let handle: Handle
     let listener: Int
     let peer: Peer
+    let identity: LinkIdentity
+    /// Commands executed, refused ones included.
+    var commands: UInt64 = 0
     /// EID of the last requester; nil before the first request.
     var requester: EndpointID?
     private var nextTag: UInt8 = 0
@@ -18,6 +21,7 @@ struct Dialogue: ~Copyable {
         outbox = Outbox(channel: channel)
         self.listener = listener
         self.peer = peer
+        identity = LinkIdentity(handle, session.kind, channel)
     }
 
     /// A message tag for a message of our own.

@@ -20,6 +20,8 @@ struct Engine: ~Copyable {
     private(set) var executed = false
     /// What this turn has to log.
     private(set) var audit: [AuditEntry] = []
+    /// Who follows packets.
+    var tracers = Tracers()
     /// Answers since the turn's first change.
     private(set) var undo: [UndoEntry] = []
 
@@ -50,20 +52,21 @@ struct Engine: ~Copyable {
         if header.tagOwner { dialogue.requester = header.source }
         let outcome = Self.run(&processor, &answer, &dialogue.session, header.type, message, now)
         executed = true
+        dialogue.commands &+= 1
         if outcome.changed { changed = true }
-        if outcome.changed || outcome.descriptor != nil || outcome.code != .success || verbose {
+        if outcome.changed || outcome.descriptor != nil || outcome.trace != nil || outcome.code != .success || verbose {
             audit.append(AuditEntry(listener: dialogue.listener, peer: dialogue.peer, outcome: outcome))
         }
         // Nobody waits for an answer to an answer.
         guard header.tagOwner, outcome.length > 0, outcome.length <= maximumAnswer else { return }
         let reply = header.reply(from: eid)
         if changed { noteForUndo(reply, message, outcome, &dialogue) }
-        guard let grant = outcome.descriptor else {
+        guard outcome.descriptor != nil || outcome.trace != nil else {
             dialogue.outbox.append(reply, answer.span(0..<outcome.length))
             return
         }
         do throws(Refusal) {
-            let descriptor = try memory.handOut(grant.object)
+            let descriptor = try descriptor(for: outcome, dialogue.identity)
             dialogue.outbox.append(reply, answer.span(0..<outcome.length), descriptor: descriptor)
         } catch {
             // A command with a descriptor is always in the list.
@@ -74,6 +77,12 @@ struct Engine: ~Copyable {
             let length = Self.refuse(error, in: &answer)
             dialogue.outbox.append(reply, answer.span(0..<length))
         }
+    }
+
+    /// What travels beside an answer.
+    private mutating func descriptor(for outcome: Outcome, _ asker: LinkIdentity) throws(Refusal) -> Descriptor {
+        if let grant = outcome.descriptor { return try memory.handOut(grant.object) }
+        return try tracers.open(link: outcome.trace ?? 0, asker: asker.id)
     }
 
     /// Puts the answer to a control message into the outbox, which has room for it.

@@ -21,6 +21,7 @@ struct Link: ~Copyable {
     private var failed = false
     /// Datagrams that were empty, or larger than the largest packet.
     private var malformed: UInt64 = 0
+    private var received: UInt64 = 0
     /// When a stream link was read last, ns.
     private var lastInput: UInt64 = 0
     /// What epoll watches for.
@@ -68,11 +69,13 @@ struct Link: ~Copyable {
     }
 
     /// Sends what waits; false when the link is over.
-    mutating func reply(_ epoll: borrowing Epoll, room: Int) -> Bool {
+    mutating func reply(_ epoll: borrowing Epoll, _ engine: inout Engine) -> Bool {
+        if engine.tracers.isActive { trace(&engine) }
+        defer { count(&engine) }
         if case .failed = dialogue.outbox.flush(to: descriptor.number) { failed = true }
         if failed || ended && !backlog && dialogue.outbox.isEmpty { return false }
         var wanted: UInt32 = 0
-        if !ended, !backlog, dialogue.outbox.hasRoom(room) { wanted |= Epoll.input }
+        if !ended, !backlog, dialogue.outbox.hasRoom(engine.maximumAnswer) { wanted |= Epoll.input }
         // A link with a backlog asks for a turn of its own: as soon as its peer takes bytes.
         if backlog || !dialogue.outbox.isEmpty { wanted |= Epoll.output }
         guard wanted != interest else { return true }
@@ -83,6 +86,20 @@ struct Link: ~Copyable {
         } catch {
             return false
         }
+    }
+
+    private mutating func trace(_ engine: inout Engine) {
+        let (identity, now) = (dialogue.identity, engine.now)
+        dialogue.outbox.forEachUntraced { packet in
+            engine.tracers.note(packet, of: identity, isFromService: true, now: now)
+        }
+    }
+
+    /// Brings up to date what is told of this link.
+    private func count(_ engine: inout Engine) {
+        engine.processor.links.update(
+            slot: Int(handle.slot), eid: endpoint.eid, commands: dialogue.commands, received: received,
+            sent: dialogue.outbox.sent, dropped: endpoint.drops.total)
     }
 
     /// Reads what the peer has sent by now, and then the end.
@@ -123,7 +140,9 @@ struct Link: ~Copyable {
             case .bytes(0) where ready & Epoll.endOfInput == 0: malformed &+= 1
             case .bytes(0): ended = true
             case .bytes(let count) where count > inbox.bytes.capacity: malformed &+= 1
-            case .bytes(let count): Self.deliver(inbox.bytes, count, &endpoint, &dialogue, &engine)
+            case .bytes(let count):
+                received &+= UInt64(count)
+                Self.deliver(inbox.bytes, count, &endpoint, &dialogue, &engine)
             case .wouldBlock: return
             case .failed: return failed = true
             }
@@ -137,7 +156,9 @@ struct Link: ~Copyable {
         guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
         switch inbox.read(descriptor.number) {
         case .bytes(0): ended = true
-        case .bytes: decode(&budget, &engine)
+        case .bytes(let count):
+            received &+= UInt64(count)
+            decode(&budget, &engine)
         case .wouldBlock: break
         case .failed: failed = true
         }
@@ -190,6 +211,9 @@ struct Link: ~Copyable {
     private static func deliver(
         _ packet: RawSpan, _ endpoint: inout Endpoint, _ dialogue: inout Dialogue, _ engine: inout Engine
     ) {
+        if engine.tracers.isActive {
+            engine.tracers.note(packet, of: dialogue.identity, isFromService: false, now: engine.now)
+        }
         let eid = endpoint.eid
         switch endpoint.receive(packet) {
         case .nothing: break

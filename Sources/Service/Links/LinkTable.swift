@@ -1,3 +1,4 @@
+import CXLWire
 import CommandInterface
 import MCTP
 import Memory
@@ -123,6 +124,13 @@ struct LinkTable: ~Copyable {
                 eid: origin.eid, uuid: uuid, maximumMessage: Limit.message, maximumPacket: maximumPacket),
             session: CCISession(kind: origin.role, passesDescriptors: origin.passesDescriptors), listener: listener, peer: peer)
         links.insert(link)
+        let identity = LinkIdentity(handle, origin.role, origin.channel)
+        engine.processor.links.open(
+            LinkDescription(
+                id: identity.id, role: identity.role, host: identity.host, binding: identity.binding, eid: origin.eid,
+                uid: peer.uid ?? LinkDescription.unknownUser, pid: peer.pid.flatMap { UInt32(exactly: $0) } ?? 0,
+                listener: origin.name),
+            slot: Int(handle.slot))
         origins[listener].links += 1
         if log.verbose { log.write(.debug, "\(origin.name): link of \(peer.text)") }
     }
@@ -222,7 +230,7 @@ struct LinkTable: ~Copyable {
 
     private mutating func reply() {
         for handle in touched { links[handle].settle() }
-        for handle in touched where !links[handle].reply(epoll, room: engine.maximumAnswer) { close(handle) }
+        for handle in touched where !links[handle].reply(epoll, &engine) { close(handle) }
     }
 
     private mutating func close(_ handle: Handle) {
@@ -236,6 +244,7 @@ struct LinkTable: ~Copyable {
         }
         // The last descriptor of a socket takes it out of the epoll set.
         links.remove(handle)
+        engine.processor.links.close(slot: Int(handle.slot))
     }
 
     private mutating func report() {

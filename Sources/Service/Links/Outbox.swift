@@ -16,6 +16,10 @@ struct Outbox: ~Copyable {
     private var descriptors = 0
     /// What waits from here on must not leave before the turn's changes are durable.
     private var mark: Int?
+    /// What lies before this was traced, if anybody traces.
+    private var traced = 0
+    /// Bytes that the peer has taken.
+    private(set) var sent: UInt64 = 0
 
     enum Flush {
         case done
@@ -49,6 +53,7 @@ struct Outbox: ~Copyable {
         if bytes.capacity - end < bound(body.byteCount) {
             bytes.move(start..<end, to: 0)
             if let mark { self.mark = mark - start }
+            traced = max(0, traced - start)
             (start, end) = (0, end - start)
         }
         guard case .packets(let maximum) = channel else {
@@ -91,6 +96,7 @@ struct Outbox: ~Copyable {
             switch result {
             case .bytes(let count):
                 start += step ?? count
+                sent &+= UInt64(count)
                 if let descriptor {
                     _ = Descriptor(owning: descriptor)
                     descriptors -= 1
@@ -102,8 +108,30 @@ struct Outbox: ~Copyable {
             case .failed(let code): return .failed(code)
             }
         }
-        (start, end) = (0, 0)
+        (start, end, traced) = (0, 0, 0)
         return .done
+    }
+
+    /// Calls `body` with each packet that was appended since the last call and may leave.
+    mutating func forEachUntraced(_ body: (RawSpan) -> Void) {
+        var position = max(traced, start)
+        traced = end
+        guard case .packets = channel else {
+            var decoder = SerialDecoder()
+            let frames = bytes.span(0..<end)
+            while true {
+                switch decoder.next(frames, &position) {
+                case .needMore: return
+                case .inInput(let range): body(frames.extracting(range))
+                case .inScratch: body(decoder.scratch)
+                }
+            }
+        }
+        while position < end {
+            let packet = Self.record(bytes, at: position).packet
+            body(bytes.span(packet))
+            position = packet.upperBound
+        }
     }
 
     /// What is appended from now on can be taken back by `rewind`, until `settle`.
@@ -136,7 +164,7 @@ struct Outbox: ~Copyable {
     mutating func discard() {
         mark = nil
         Self.closeDescriptors(bytes, start..<end, channel)
-        (start, end, descriptors) = (0, 0, 0)
+        (start, end, traced, descriptors) = (0, 0, 0, 0)
     }
 
     /// Makes of the first answer, which carries a descriptor, a refusal without one.

@@ -84,28 +84,40 @@ struct ConfigurationFile {
     // MARK: - Tables
 
     private enum BackendKey: String, CaseIterable {
-        case tag, size, path
+        case tag, name, size, path
         case hugePages = "huge-pages"
     }
 
     private func takeBackend(_ table: TOMLValue, into draft: inout OptionsDraft) {
         var tag: Tag?
+        var name: String?
         var size: UInt64?
         var path: String?
         var hugePages = false
-        let isWhole = take(table, "backend", required: [BackendKey.tag, .size], into: &draft) { key, value throws(UsageError) in
+        let isWhole = take(table, "backend", required: [BackendKey.size], into: &draft) { key, value throws(UsageError) in
             switch key {
             case .tag: tag = try value.tag()
+            case .name: name = try value.string()
             case .size: size = try value.size()
             case .path: path = try value.string()
             case .hugePages: hugePages = try value.boolean()
             }
         }
-        guard isWhole, let tag, let size else {
+        guard isWhole, let size else {
             draft.doubtful.insert(.backend)
             return
         }
-        let place = place(table.line, "backend \(tag)")
+        let tagOfName: Tag? = if let name, Tag.isName(name) { Tag(name: name) } else { nil }
+        guard (name == nil) != (tag == nil), let tag = tag ?? tagOfName else {
+            let problem =
+                name == nil || tag != nil
+                ? "needs a tag or a name, which stands for a tag of its own: one of them"
+                : "a name has 1 to \(Tag.longestName) bytes, no control characters, and is not written like a tag"
+            draft.add(problem, at: self.place(table.line, "backend"))
+            draft.doubtful.insert(.backend)
+            return
+        }
+        let place = place(table.line, "backend \(name ?? tag.description)")
         if let other = draft.options.backends.first(where: { $0.tag == tag }) {
             draft.add("line \(other.place.line) has a backend of this tag", at: place)
         } else if path != nil, hugePages {
@@ -114,7 +126,7 @@ struct ConfigurationFile {
             draft.options.backends.append(
                 ConfiguredBackend(
                     tag: tag, size: size, kind: path == nil ? .anonymous : .file, hugePages: hugePages, path: path ?? "",
-                    place: place))
+                    name: name ?? "", place: place))
         }
     }
 

@@ -11,14 +11,20 @@ public struct ConfiguredBackend: Equatable, Sendable {
     public var hugePages: Bool
     /// For a file: absolute, or below the state directory. Empty for anonymous memory.
     public var path: String
+    /// What the tag is the UUID of; empty for none.
+    public var name: String
     public var place: Place
 
-    public init(tag: Tag, size: UInt64, kind: BackendRequest.Kind, hugePages: Bool = false, path: String = "", place: Place) {
+    public init(
+        tag: Tag, size: UInt64, kind: BackendRequest.Kind, hugePages: Bool = false, path: String = "", name: String = "",
+        place: Place
+    ) {
         self.tag = tag
         self.size = size
         self.kind = kind
         self.hugePages = hugePages
         self.path = path
+        self.name = name
         self.place = place
     }
 }
@@ -49,7 +55,8 @@ extension CommandProcessor {
             }
             do throws(Refusal) {
                 try createBackend(
-                    tag: backend.tag, size: backend.size, kind: backend.kind, hugePages: backend.hugePages, path: backend.path)
+                    tag: backend.tag, size: backend.size, kind: backend.kind, hugePages: backend.hugePages, path: backend.path,
+                    name: backend.name)
             } catch {
                 throw BackendFailure(description: "\(backend.place.text): \(error.reason.text)")
             }
@@ -88,7 +95,8 @@ extension ConfiguredBackend {
         for (index, backend) in backends.enumerated() {
             do throws(Refusal) {
                 try trial.createBackend(
-                    tag: backend.tag, size: backend.size, kind: backend.kind, hugePages: backend.hugePages, path: backend.path)
+                    tag: backend.tag, size: backend.size, kind: backend.kind, hugePages: backend.hugePages, path: backend.path,
+                    name: backend.name)
             } catch {
                 problems.append((index, error.reason))
             }

@@ -34,6 +34,16 @@ import Glibc
             MutableRawSpan(_unsafeStart: base + range.lowerBound, byteCount: range.count), mutating: &self)
     }
 
+    /// Copies `bytes` to `target`.
+    mutating func copy(_ bytes: RawSpan, to target: Int) {
+        precondition(target >= 0 && target <= capacity && bytes.byteCount <= capacity - target)
+        // The destination lies inside the allocation, and nobody else can reach it while `self` is changed.
+        unsafe bytes.withUnsafeBytes { source in
+            guard let start = source.baseAddress else { return }
+            unsafe memcpy(base + target, start, source.count)
+        }
+    }
+
     /// Moves the bytes of `range` so that they begin at `target`.
     mutating func move(_ range: Range<Int>, to target: Int) {
         precondition(range.lowerBound >= 0 && range.upperBound <= capacity)

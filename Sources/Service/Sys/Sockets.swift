@@ -128,6 +128,16 @@ enum Sockets {
 
     // MARK: - Addresses and options
 
+    /// Two Unix sockets that are connected to each other, which the caller owns.
+    static func makePair(_ type: __socket_type) throws(SystemError) -> (Int32, Int32) {
+        var numbers: [Int32] = [-1, -1]
+        // The kernel writes two numbers.
+        guard unsafe socketpair(AF_UNIX, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0, &numbers) == 0 else {
+            throw .last("make a pair of sockets")
+        }
+        return (numbers[0], numbers[1])
+    }
+
     private static func open(_ family: Int32, _ type: __socket_type) throws(SystemError) -> Descriptor {
         let number = socket(family, Int32(type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard number >= 0 else { throw .last("make a socket") }

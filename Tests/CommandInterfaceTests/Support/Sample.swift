@@ -105,12 +105,17 @@ struct Sample: Sendable, CustomTestStringConvertible {
             opcode: .createTaggedBackend,
             payload: encode(
                 CreateTaggedBackend.Header(tag: World.unknown, size: mib(4), kind: .file, pathLength: 3), Array("new".utf8)),
-            size: 8, changes: true, ignored: [0x19: 0xFE, 0x1C: 0xFF, 0x1D: 0xFF, 0x1E: 0xFF, 0x1F: 0xFF], count: (0x1A, 2)),
+            size: 8, changes: true, ignored: [0x19: 0xFE, 0x1D: 0xFF, 0x1E: 0xFF, 0x1F: 0xFF], count: (0x1A, 2)),
         .init(opcode: .deleteTaggedBackend, payload: encode(World.free), changes: true),
         .init(
             opcode: .listTaggedBackends, payload: encode(ListTaggedBackends.Request(start: 0, maximum: 25)), size: 16 + 5 * 40),
         .init(opcode: .getTaggedBackend, payload: encode(World.free), size: 48 + World.path.utf8.count),
         .init(opcode: .getReleaseStatus, payload: encode(World.accepted), size: 8),
+        .init(opcode: .listLinks, payload: encode(ListLinks.Request(start: 0, maximum: 9)), size: 16),
+        .init(opcode: .openTrace, payload: encode(OpenTrace.Request()), size: 8),
+        .init(
+            opcode: .listHostExtents, payload: encode(ListHostExtents.Request(hostID: 0, maximum: 20)), size: 16 + 3 * 48,
+            ignored: [2: 0xFF, 3: 0xFF]),
         .init(opcode: .getExtentDescriptor, payload: encode(4096 as UInt64), size: 32, changes: true, isVisible: false),
     ]
 }

@@ -28,6 +28,10 @@ extension Refused {
         .create("path of 977 bytes", kind: 1, path: path(977), gets: .invalidInput(.badPath)),
         .create("path of 992 bytes", kind: 1, path: path(992), gets: .invalidInput(.badPath)),
         .create("file of huge pages", kind: 1, flags: 1, path: Array("a".utf8), gets: .invalidInput(.reservedBits)),
+        name("that is not the tag's", "llm-weights"),
+        name("too long", String(repeating: "x", count: 64)),
+        name("written like a tag", "5be13bce-ae34-4a77-b6c3-16df975fcf1a"),
+        name("with a line feed", "a\nb"),
         delete("no tag", .none, gets: .invalidInput(.tagHasNoBackend)),
         delete("unknown tag", World.unknown, gets: .invalidInput(.tagHasNoBackend)),
         delete("accepted", World.accepted, gets: .resourcesExhausted(.backendInUse)),
@@ -49,6 +53,26 @@ extension Refused {
         ]
     }
 
+    private static func name(_ label: String, _ name: String) -> Refused {
+        let header = CreateTaggedBackend.Header(
+            tag: World.unknown, size: mib(4), kind: .anonymous, nameLength: UInt8(name.utf8.count))
+        return .init(
+            "name \(label)", .lazy, .control, .createTaggedBackend, encode(header) + Array(name.utf8),
+            gets: .invalidInput(.badName))
+    }
+
+    static let views: [Refused] = [
+        .init(
+            "links past the end", .lazy, .control, .listLinks, encode(ListLinks.Request(start: 99, maximum: 1)),
+            gets: .invalidInput(.indexPastEnd)),
+        .init(
+            "trace of no link", .lazy, .control, .openTrace, encode(OpenTrace.Request(link: 4711)),
+            gets: .invalidInput(.unknownLink)),
+        .init(
+            "extents of no host", .lazy, .fm, .listHostExtents, encode(ListHostExtents.Request(hostID: 255, maximum: 1)),
+            gets: .invalidInput(.unknownHost)),
+    ]
+
     private static func delete(_ label: String, _ tag: Tag, gets refusal: Refusal) -> Refused {
         .init(label, .lazy, .control, .deleteTaggedBackend, encode(tag), gets: refusal)
     }
@@ -60,6 +84,6 @@ extension Refused {
 
     static let all: [Refused] = [
         regions, adds, listsOfOtherPolicies, lists, releaseRequests, references, events, information, answers, releases, queries,
-        strangers, backends, backendQueries,
+        strangers, backends, backendQueries, views,
     ].flatMap(\.self)
 }

@@ -1,0 +1,89 @@
+import CXLWire
+import DeviceModel
+
+// Vendor commands C011h-C013h: what happens in the service, for people who look at it. Layouts: protocol/README.md §3.
+extension CommandProcessor {
+    func listLinks(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
+        typealias Response = ListLinks.Response
+        let request: ListLinks.Request = try parse(payload)
+        let total = links.count
+        guard Int(request.start) <= total else { throw Refusal(.invalidInput, .indexPastEnd) }
+        let count = min(Int(request.maximum), total - Int(request.start), Response.capacity(limit: session.responseLimit))
+        ListLinks.Header(total: UInt32(clamping: total), returned: UInt32(count)).write(to: &body)
+        var end = Response.offset(ofEntry: 0)
+        links.forEach(from: Int(request.start), limit: count) { link in end = link.write(to: &body, at: end) }
+        return end
+    }
+
+    func openTrace(
+        _ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan, _ outcome: inout Outcome
+    ) throws(Refusal) -> Int {
+        let request: OpenTrace.Request = try parse(payload)
+        guard session.passesDescriptors else { throw Refusal(.unsupported, .descriptorsNotPossible) }
+        guard request.link == 0 || links.contains(id: request.link) else { throw Refusal(.invalidInput, .unknownLink) }
+        outcome.trace = request.link
+        return OpenTrace.Response().write(to: &body)
+    }
+
+    func listHostExtents(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
+        typealias Response = ListHostExtents.Response
+        let request: ListHostExtents.Request = try parse(payload)
+        let capacity = min(Int(request.maximum), Response.capacity(limit: session.responseLimit))
+        var end = Response.offset(ofEntry: 0)
+        var returned: UInt32 = 0
+        var next = request.start
+        var hasMore = false
+        // One beyond what fits says whether and where it goes on.
+        try device.forEachHolding(of: Int(request.hostID), from: request.start, limit: capacity + 1) { extent, region, state in
+            guard Int(returned) < capacity else {
+                hasMore = true
+                next = extent.start
+                return
+            }
+            let item = ListHostExtents.Item(extent, state: .init(rawValue: state.rawValue) ?? .accepted, region: UInt8(region))
+            end = item.write(to: &body, at: end)
+            returned += 1
+            next = extent.start &+ 1
+        }
+        ListHostExtents.Header(returned: returned, hasMore: hasMore, next: next).write(to: &body)
+        return end
+    }
+}
+
+/// The service's links as C011h tells of them. The service enters them and brings their numbers up to date.
+public struct LinkRecords: Sendable {
+    private var records: [LinkDescription?] = []
+    /// How many links there are.
+    public private(set) var count = 0
+
+    public init() {}
+
+    /// Enters a link in place `slot`, which is free.
+    public mutating func open(_ link: LinkDescription, slot: Int) {
+        while records.count <= slot { records.append(nil) }
+        records[slot] = link
+        count += 1
+    }
+
+    public mutating func close(slot: Int) {
+        guard records.indices.contains(slot), records[slot] != nil else { return }
+        records[slot] = nil
+        count -= 1
+    }
+
+    /// Brings the numbers of the link in `slot` up to date.
+    public mutating func update(slot: Int, eid: UInt8, commands: UInt64, received: UInt64, sent: UInt64, dropped: UInt64) {
+        guard slot < records.count else { return }
+        records[slot]?.eid = eid
+        records[slot]?.commands = commands
+        records[slot]?.bytesReceived = received
+        records[slot]?.bytesSent = sent
+        records[slot]?.packetsDropped = dropped
+    }
+
+    func contains(id: UInt64) -> Bool { records.contains { $0?.id == id } }
+
+    func forEach(from index: Int, limit: Int, _ body: (LinkDescription) -> Void) {
+        for link in records.lazy.compactMap(\.self).dropFirst(index).prefix(limit) { body(link) }
+    }
+}
