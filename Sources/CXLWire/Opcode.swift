@@ -60,6 +60,7 @@ public struct Opcode: RawRepresentable, Hashable, Comparable, Sendable, BitwiseC
     @inlinable public static var listTaggedBackends: Opcode { Opcode(0xC002) }
     @inlinable public static var getTaggedBackend: Opcode { Opcode(0xC003) }
     @inlinable public static var getReleaseStatus: Opcode { Opcode(0xC010) }
+    @inlinable public static var listHostExtents: Opcode { Opcode(0xC013) }
     @inlinable public static var getExtentDescriptor: Opcode { Opcode(0xC020) }
 
     /// Every command that this module has layouts for, in ascending order.
@@ -72,7 +73,7 @@ public struct Opcode: RawRepresentable, Hashable, Comparable, Sendable, BitwiseC
         .getDCDInfo, .getHostDCRegionConfiguration, .setDCRegionConfiguration, .getDCRegionExtentLists,
         .initiateDynamicCapacityAdd, .initiateDynamicCapacityRelease, .dynamicCapacityAddReference,
         .dynamicCapacityRemoveReference, .dynamicCapacityListTags, .createTaggedBackend, .deleteTaggedBackend,
-        .listTaggedBackends, .getTaggedBackend, .getReleaseStatus, .getExtentDescriptor,
+        .listTaggedBackends, .getTaggedBackend, .getReleaseStatus, .listHostExtents, .getExtentDescriptor,
     ]
 
     /// The command set, for example 56h.
@@ -127,6 +128,7 @@ public struct Opcode: RawRepresentable, Hashable, Comparable, Sendable, BitwiseC
         case .listTaggedBackends: "List Tagged Backends"
         case .getTaggedBackend: "Get Tagged Backend"
         case .getReleaseStatus: "Get Release Status"
+        case .listHostExtents: "List Host Extents"
         case .getExtentDescriptor: "Get Extent Descriptor"
         default: nil
         }

@@ -154,6 +154,7 @@ public struct CommandProcessor: ~Copyable {
         case .listTaggedBackends: return try listTaggedBackends(payload, session, &body)
         case .getTaggedBackend: return try getTaggedBackend(payload, session, &body)
         case .getReleaseStatus: return try getReleaseStatus(payload, &body)
+        case .listHostExtents: return try listHostExtents(payload, session, &body)
         case .getExtentDescriptor: return try getExtentDescriptor(payload, session, &body, &outcome)
         default: throw Refusal(.unsupported)
         }

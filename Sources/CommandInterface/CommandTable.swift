@@ -101,6 +101,7 @@ public enum CommandTable {
         .init(.listTaggedBackends, .management, 8...8, .reads),
         .init(.getTaggedBackend, .management, 16...16, .reads),
         .init(.getReleaseStatus, .management, 16...16, .reads),
+        .init(.listHostExtents, .management, 16...16, .reads),
         .init(.getExtentDescriptor, .host, 8...8, .changes),
     ]
 

@@ -126,6 +126,31 @@ public struct Device: Sendable {
         }
     }
 
+    /// What an extent of a host is doing.
+    public enum ExtentUse: Sendable {
+        case offered
+        case accepted
+        /// Accepted, and the FM asked for it or a part of it.
+        case releasing
+    }
+
+    /// Calls `body` for a host's extents in address order, offered ones included, from the first that ends behind `address` on, at
+    /// most `limit` of them, with their region.
+    public func forEachExtent(
+        of host: Int, behind address: UInt64, limit: Int, _ body: (Extent, ExtentUse, _ region: UInt8) -> Void
+    ) throws(Refusal) {
+        try checkHost(host)
+        var slots: [Int32] = []
+        for index in hosts[host].indexes where slots.count < limit {
+            index.forEach(behind: address, limit: limit - slots.count) { slots.append($0.slot) }
+        }
+        for slot in slots {
+            let record = extents[Int(slot)]
+            let use: ExtentUse = record.state == .offered ? .offered : record.isReleasing ? .releasing : .accepted
+            body(extent(at: slot), use, record.region)
+        }
+    }
+
     /// An extent as peers see it.
     func extent(at slot: Int32) -> Extent {
         let record = extents[Int(slot)]

@@ -113,6 +113,30 @@ struct ExtentIndex {
         }
     }
 
+    /// Calls `body` for extents in address order, offered ones included, from the first that ends behind `address` on, at most
+    /// `limit` of them.
+    func forEach(behind address: UInt64, limit: Int, _ body: (Entry) -> Void) {
+        guard limit > 0, count > 0 else { return }
+        var left = limit
+        visit(root, height, behind: address, &left, body)
+    }
+
+    private func visit(_ node: Int32, _ level: Int, behind address: UInt64, _ left: inout Int, _ body: (Entry) -> Void) {
+        let base = Int(node) * Self.width
+        if level == 0 {
+            for position in 0..<Int(leafCounts[Int(node)]) where leafEntries[base + position].end > address {
+                if left == 0 { return }
+                left -= 1
+                body(leafEntries[base + position])
+            }
+            return
+        }
+        for position in 0..<Int(innerCounts[Int(node)]) where innerChildren[base + position].end > address {
+            if left == 0 { return }
+            visit(innerChildren[base + position].node, level - 1, behind: address, &left, body)
+        }
+    }
+
     /// The lowest free run of at least `minimum` bytes in `from..<end`: where it starts, and where it ends.
     func gap(ofAtLeast minimum: UInt64, from: UInt64, to end: UInt64) -> (start: UInt64, end: UInt64)? {
         var free = from

@@ -180,6 +180,14 @@ let builtPayloads: [String: [UInt8]] = [
         Array("a/b".utf8)),
     "get-release-status-request": encode(tag),
     "get-release-status-response": encode(GetReleaseStatus.Response(.released)),
+    "list-host-extents-request": encode(ListHostExtents.Request(hostID: 9, maximum: 21, start: 0x1_1000_0000)),
+    "list-host-extents-response": encode(
+        ListHostExtents.Header(hostID: 9, hasMore: true, returned: 2),
+        [
+            .init(
+                Extent(start: 0x1_1000_0000, length: 0x1000_0000, tag: tag, sequence: 0x0103), state: .releasing, region: 2),
+            .init(Extent(start: 0x1_3000_0000, length: 0x20_0000), state: .offered, region: 0),
+        ]),
     "get-extent-descriptor-request": encode(GetExtentDescriptor.Request(start: 0x1_1000_0000)),
     "get-extent-descriptor-response": encode(
         GetExtentDescriptor.Response(

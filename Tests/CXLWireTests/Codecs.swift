@@ -200,6 +200,7 @@ private let pairs: [Pair] = [
     (ListTaggedBackends.opcode, fixed(ListTaggedBackends.Request.self), list(ListTaggedBackends.Header.self)),
     (GetTaggedBackend.opcode, fixed(GetTaggedBackend.Request.self), path(GetTaggedBackend.Header.self)),
     (GetReleaseStatus.opcode, fixed(GetReleaseStatus.Request.self), fixed(GetReleaseStatus.Response.self)),
+    (ListHostExtents.opcode, fixed(ListHostExtents.Request.self), list(ListHostExtents.Header.self)),
     (GetExtentDescriptor.opcode, fixed(GetExtentDescriptor.Request.self), fixed(GetExtentDescriptor.Response.self)),
 ]
 

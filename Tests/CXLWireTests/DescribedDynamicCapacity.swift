@@ -170,6 +170,20 @@ extension GetReleaseStatus.Response: Described {
     var described: [String: Any] { ["status": code(status)] }
 }
 
+extension ListHostExtents.Request: Described {
+    var described: [String: Any] { ["hostID": hostID, "maximum": maximum, "start": start] }
+}
+
+extension ListHostExtents.Header: Described {
+    var described: [String: Any] { ["hostID": hostID, "hasMore": hasMore, "returned": returned] }
+}
+
+extension ListHostExtents.HostExtent: Described {
+    var described: [String: Any] {
+        extent.described.merging(["state": code(state), "region": region]) { first, _ in first }
+    }
+}
+
 extension GetExtentDescriptor.Request: Described {
     var described: [String: Any] { ["start": start] }
 }

@@ -111,6 +111,9 @@ struct Sample: Sendable, CustomTestStringConvertible {
             opcode: .listTaggedBackends, payload: encode(ListTaggedBackends.Request(start: 0, maximum: 25)), size: 16 + 5 * 40),
         .init(opcode: .getTaggedBackend, payload: encode(World.free), size: 48 + World.path.utf8.count),
         .init(opcode: .getReleaseStatus, payload: encode(World.accepted), size: 8),
+        .init(
+            opcode: .listHostExtents, payload: encode(ListHostExtents.Request(hostID: 0, maximum: 21, start: 0)),
+            size: 16 + 3 * 48, ignored: [2: 0xFF, 3: 0xFF]),
         .init(opcode: .getExtentDescriptor, payload: encode(4096 as UInt64), size: 32, changes: true, isVisible: false),
     ]
 }
