@@ -58,6 +58,29 @@ extension CommandProcessor {
         return writeExtents(of: host, from: Int(request.start), count: count, at: Response.offset(ofEntry: 0), &body)
     }
 
+    func listHostExtents(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
+        typealias Response = ListHostExtents.Response
+        let request: ListHostExtents.Request = try parse(payload)
+        let count = min(Int(request.maximum), Response.capacity(limit: session.responseLimit))
+        var returned = 0
+        var end = Response.offset(ofEntry: 0)
+        var hasMore = false
+        // One more than is returned says whether there are more.
+        try device.forEachExtent(of: Int(request.hostID), behind: request.start, limit: count + 1) { extent, use, region in
+            guard returned < count else { return hasMore = true }
+            let state: ExtentState =
+                switch use {
+                case .offered: .offered
+                case .accepted: .accepted
+                case .releasing: .releasing
+                }
+            end = ListHostExtents.HostExtent(extent, state: state, region: region).write(to: &body, at: end)
+            returned += 1
+        }
+        ListHostExtents.Header(hostID: request.hostID, hasMore: hasMore, returned: UInt32(returned)).write(to: &body)
+        return end
+    }
+
     mutating func initiateDynamicCapacityAdd(_ payload: RawSpan, _ outcome: inout Outcome) throws(Refusal) {
         let header: InitiateDynamicCapacityAdd.Header = try initiate(payload)
         outcome.subject = subject(header.hostID, header.tag, header.length, isList: header.isPrescriptive)

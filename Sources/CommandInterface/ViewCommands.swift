@@ -1,7 +1,7 @@
 import CXLWire
 import DeviceModel
 
-// Vendor commands C011h-C013h: what happens in the service, for people who look at it. Layouts: protocol/README.md §3.
+// Vendor commands C011h and C012h: what happens in the service, for people who look at it. Layouts: protocol/README.md §3.
 extension CommandProcessor {
     func listLinks(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
         typealias Response = ListLinks.Response
@@ -23,30 +23,6 @@ extension CommandProcessor {
         guard request.link == 0 || links.contains(id: request.link) else { throw Refusal(.invalidInput, .unknownLink) }
         outcome.trace = request.link
         return OpenTrace.Response().write(to: &body)
-    }
-
-    func listHostExtents(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {
-        typealias Response = ListHostExtents.Response
-        let request: ListHostExtents.Request = try parse(payload)
-        let capacity = min(Int(request.maximum), Response.capacity(limit: session.responseLimit))
-        var end = Response.offset(ofEntry: 0)
-        var returned: UInt32 = 0
-        var next = request.start
-        var hasMore = false
-        // One beyond what fits says whether and where it goes on.
-        try device.forEachHolding(of: Int(request.hostID), from: request.start, limit: capacity + 1) { extent, region, state in
-            guard Int(returned) < capacity else {
-                hasMore = true
-                next = extent.start
-                return
-            }
-            let item = ListHostExtents.Item(extent, state: .init(rawValue: state.rawValue) ?? .accepted, region: UInt8(region))
-            end = item.write(to: &body, at: end)
-            returned += 1
-            next = extent.start &+ 1
-        }
-        ListHostExtents.Header(returned: returned, hasMore: hasMore, next: next).write(to: &body)
-        return end
     }
 }
 

@@ -126,28 +126,28 @@ public struct Device: Sendable {
         }
     }
 
-    /// What has become of an extent that a host has or is offered.
-    public enum ExtentState: UInt8, Sendable {
-        case offered = 0
-        case accepted = 1
-        /// Accepted, and the FM asked for it back.
-        case releasing = 2
+    /// What an extent of a host is doing.
+    public enum ExtentUse: Sendable {
+        case offered
+        case accepted
+        /// Accepted, and the FM asked for it or a part of it.
+        case releasing
     }
 
-    /// Calls `body` for all that a host has or is offered, in address order, from the first that starts at `address` or above, at
-    /// most `limit` of them.
-    public func forEachHolding(
-        of host: Int, from address: UInt64, limit: Int, _ body: (Extent, _ region: Int, ExtentState) -> Void
+    /// Calls `body` for a host's extents in address order, offered ones included, from the first that ends behind `address` on, at
+    /// most `limit` of them, with their region.
+    public func forEachExtent(
+        of host: Int, behind address: UInt64, limit: Int, _ body: (Extent, ExtentUse, _ region: UInt8) -> Void
     ) throws(Refusal) {
         try checkHost(host)
         var slots: [Int32] = []
-        for region in regions.indices where slots.count < limit {
-            hosts[host].indexes[region].forEach(from: address, limit: limit - slots.count) { slots.append($0.slot) }
+        for index in hosts[host].indexes where slots.count < limit {
+            index.forEach(behind: address, limit: limit - slots.count) { slots.append($0.slot) }
         }
         for slot in slots {
             let record = extents[Int(slot)]
-            let state: ExtentState = record.state == .offered ? .offered : record.isReleasing ? .releasing : .accepted
-            body(extent(at: slot), Int(record.region), state)
+            let use: ExtentUse = record.state == .offered ? .offered : record.isReleasing ? .releasing : .accepted
+            body(extent(at: slot), use, record.region)
         }
     }
 

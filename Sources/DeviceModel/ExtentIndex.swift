@@ -113,25 +113,27 @@ struct ExtentIndex {
         }
     }
 
-    /// Calls `body` for extents in address order, from the first that starts at `address` or above, at most `limit` of them.
-    func forEach(from address: UInt64, limit: Int, _ body: (Entry) -> Void) {
-        guard count > 0, limit > 0 else { return }
+    /// Calls `body` for extents in address order, offered ones included, from the first that ends behind `address` on, at most
+    /// `limit` of them.
+    func forEach(behind address: UInt64, limit: Int, _ body: (Entry) -> Void) {
+        guard limit > 0, count > 0 else { return }
         var left = limit
-        visit(root, height, from: address, &left, body)
+        visit(root, height, behind: address, &left, body)
     }
 
-    private func visit(_ node: Int32, _ level: Int, from address: UInt64, _ left: inout Int, _ body: (Entry) -> Void) {
+    private func visit(_ node: Int32, _ level: Int, behind address: UInt64, _ left: inout Int, _ body: (Entry) -> Void) {
         let base = Int(node) * Self.width
         if level == 0 {
-            for position in 0..<Int(leafCounts[Int(node)]) where leafEntries[base + position].start >= address {
+            for position in 0..<Int(leafCounts[Int(node)]) where leafEntries[base + position].end > address {
                 if left == 0 { return }
                 left -= 1
                 body(leafEntries[base + position])
             }
             return
         }
-        for position in childPosition(of: address, in: node)..<Int(innerCounts[Int(node)]) where left > 0 {
-            visit(innerChildren[base + position].node, level - 1, from: address, &left, body)
+        for position in 0..<Int(innerCounts[Int(node)]) where innerChildren[base + position].end > address {
+            if left == 0 { return }
+            visit(innerChildren[base + position].node, level - 1, behind: address, &left, body)
         }
     }
 

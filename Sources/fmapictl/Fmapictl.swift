@@ -53,7 +53,8 @@ struct Fmapictl: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Info.self, Backends.self, Add.self, Release.self, Reference.self, RegionCommand.self, Extents.self, Tags.self,
+            Info.self, Map.self, Backends.self, Add.self, Release.self, Reference.self, RegionCommand.self, Extents.self,
+            Tags.self,
             Events.self, Status.self, HostCommand.self, Send.self,
         ])
 

@@ -15,7 +15,7 @@ final class Output {
     }
 
     /// Colours are for terminals, and not if NO_COLOR (no-color.org) is set.
-    private static func allowsColour(_ descriptor: Int32) -> Bool {
+    static func allowsColour(_ descriptor: Int32) -> Bool {
         isatty(descriptor) == 1 && environment("NO_COLOR") == nil && environment("TERM") != "dumb"
     }
 

@@ -202,14 +202,14 @@ let builtPayloads: [String: [UInt8]] = [
         ]),
     "open-trace-request": encode(OpenTrace.Request(link: 0x1_0000_0002)),
     "open-trace-response": encode(OpenTrace.Response()),
-    "list-host-extents-request": encode(ListHostExtents.Request(hostID: 3, maximum: 20, start: 0x1_1000_0000)),
+    "list-host-extents-request": encode(ListHostExtents.Request(hostID: 9, maximum: 21, start: 0x1_1000_0000)),
     "list-host-extents-response": encode(
-        ListHostExtents.Header(returned: 1, hasMore: true, next: 0x1_3000_0000),
+        ListHostExtents.Header(hostID: 9, hasMore: true, returned: 2),
         [
-            ListHostExtents.Item(
-                Extent(start: 0x1_2000_0000, length: 0x1000_0000, tag: tag, sequence: 2), state: .releasing, region: 1)
-        ]
-    ),
+            .init(
+                Extent(start: 0x1_1000_0000, length: 0x1000_0000, tag: tag, sequence: 0x0103), state: .releasing, region: 2),
+            .init(Extent(start: 0x1_3000_0000, length: 0x20_0000), state: .offered, region: 0),
+        ]),
     "get-extent-descriptor-request": encode(GetExtentDescriptor.Request(start: 0x1_1000_0000)),
     "get-extent-descriptor-response": encode(
         GetExtentDescriptor.Response(

@@ -202,11 +202,13 @@ extension ListHostExtents.Request: Described {
 }
 
 extension ListHostExtents.Header: Described {
-    var described: [String: Any] { ["returned": returned, "hasMore": hasMore, "next": next] }
+    var described: [String: Any] { ["hostID": hostID, "hasMore": hasMore, "returned": returned] }
 }
 
-extension ListHostExtents.Item: Described {
-    var described: [String: Any] { extent.described.merging(["state": code(state), "region": region]) { first, _ in first } }
+extension ListHostExtents.HostExtent: Described {
+    var described: [String: Any] {
+        extent.described.merging(["state": code(state), "region": region]) { first, _ in first }
+    }
 }
 
 extension GetExtentDescriptor.Request: Described {

@@ -54,6 +54,28 @@ extension Link {
         }
     }
 
+    /// Everything that a host has or is offered, in order of address.
+    ///
+    /// A service that does not know C013h refuses with Unsupported.
+    public mutating func hostExtents(of host: UInt16) throws(ClientError) -> [ListHostExtents.HostExtent] {
+        var extents: [ListHostExtents.HostExtent] = []
+        var start: UInt64 = 0
+        while true {
+            let request = ListHostExtents.Request(hostID: host, maximum: Self.pageLimit, start: start)
+            let (hasMore, page) = try read(.listHostExtents, request.bytes) { payload throws(ReturnCode) in
+                let answer = try ListHostExtents.Response(payload)
+                return (answer.header.hasMore, answer.entries.array)
+            }
+            extents += page
+            guard hasMore else { return extents }
+            // Pages must move on, or reading would not come to an end.
+            guard let end = page.last?.extent.end, end > start, extents.count <= Self.longestList else {
+                throw .violation("the answer to \(Opcode.listHostExtents) says that more follows, but does not move on")
+            }
+            start = end
+        }
+    }
+
     public typealias TagInfo = DynamicCapacityListTags.TagInfo
 
     /// Every tag that names capacity, and who has it.

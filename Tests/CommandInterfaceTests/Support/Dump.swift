@@ -47,6 +47,7 @@ extension Rig {
             if let log = try? device.log(of: host) { dump.parts["host \(host) log"] = contents(of: log) }
             guard let usage = try? device.usage(of: host) else { continue }
             dump.parts["host \(host) usage"] = Array("\(usage)".utf8)
+            ask(fm, "\(host)", .listHostExtents, encode(ListHostExtents.Request(hostID: UInt16(host), maximum: 21, start: 0)))
             for page in 0...usage.extents / 25 {
                 ask(
                     fm, "\(host) \(page)", .getDCRegionExtentLists,

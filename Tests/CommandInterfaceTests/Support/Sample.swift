@@ -114,8 +114,8 @@ struct Sample: Sendable, CustomTestStringConvertible {
         .init(opcode: .listLinks, payload: encode(ListLinks.Request(start: 0, maximum: 9)), size: 16),
         .init(opcode: .openTrace, payload: encode(OpenTrace.Request()), size: 8),
         .init(
-            opcode: .listHostExtents, payload: encode(ListHostExtents.Request(hostID: 0, maximum: 20)), size: 16 + 3 * 48,
-            ignored: [2: 0xFF, 3: 0xFF]),
+            opcode: .listHostExtents, payload: encode(ListHostExtents.Request(hostID: 0, maximum: 21, start: 0)),
+            size: 16 + 3 * 48, ignored: [2: 0xFF, 3: 0xFF]),
         .init(opcode: .getExtentDescriptor, payload: encode(4096 as UInt64), size: 32, changes: true, isVisible: false),
     ]
 }

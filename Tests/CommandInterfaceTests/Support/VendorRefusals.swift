@@ -47,6 +47,9 @@ extension Refused {
         [
             list("start past the end", kind, 6),
             list("start FFFFFFFFh", kind, .max),
+            .init(
+                "host that is not there", .lazy, kind, .listHostExtents,
+                encode(ListHostExtents.Request(hostID: 0xFFFF, maximum: 1, start: 0)), gets: .invalidInput(.unknownHost)),
             .init("unknown tag", .lazy, kind, .getTaggedBackend, encode(World.unknown), gets: .invalidInput(.tagHasNoBackend)),
             .init("no tag", .lazy, kind, .getTaggedBackend, encode(Tag.none), gets: .invalidInput(.tagHasNoBackend)),
             .init("tag of a pool", .pool, kind, .getTaggedBackend, encode(World.accepted), gets: .invalidInput(.tagHasNoBackend)),
@@ -68,9 +71,6 @@ extension Refused {
         .init(
             "trace of no link", .lazy, .control, .openTrace, encode(OpenTrace.Request(link: 4711)),
             gets: .invalidInput(.unknownLink)),
-        .init(
-            "extents of no host", .lazy, .fm, .listHostExtents, encode(ListHostExtents.Request(hostID: 255, maximum: 1)),
-            gets: .invalidInput(.unknownHost)),
     ]
 
     private static func delete(_ label: String, _ tag: Tag, gets refusal: Refusal) -> Refused {

@@ -1,0 +1,135 @@
+import CXLWire
+
+/// What every host has and is offered, region by region: what a map shows.
+public struct CapacityMap: Sendable, Equatable {
+    /// An extent and what it is doing.
+    public struct Piece: Sendable, Hashable {
+        public var extent: Extent
+        public var state: ExtentState
+
+        public init(_ extent: Extent, _ state: ExtentState) {
+            self.extent = extent
+            self.state = state
+        }
+    }
+
+    public struct Region: Sendable, Equatable {
+        public var number: Int
+        /// First address.
+        public var base: UInt64
+        /// Bytes.
+        public var length: UInt64
+        /// Bytes.
+        public var blockSize: UInt64
+        /// In order of address.
+        public var pieces: [Piece]
+
+        public init(number: Int, base: UInt64, length: UInt64, blockSize: UInt64, pieces: [Piece] = []) {
+            self.number = number
+            self.base = base
+            self.length = length
+            self.blockSize = blockSize
+            self.pieces = pieces
+        }
+    }
+
+    public struct Host: Sendable, Equatable {
+        public var number: Int
+        public var regions: [Region]
+
+        public init(number: Int, regions: [Region]) {
+            self.number = number
+            self.regions = regions
+        }
+
+        public var isEmpty: Bool { regions.allSatisfy(\.pieces.isEmpty) }
+    }
+
+    public var hosts: [Host]
+    public var backends: [TaggedBackend]
+    /// The device tells of offers and requests for release; otherwise all that is shown is accepted.
+    public var showsOffers: Bool
+
+    public init(hosts: [Host], backends: [TaggedBackend] = [], showsOffers: Bool = true) {
+        self.hosts = hosts
+        self.backends = backends
+        self.showsOffers = showsOffers
+    }
+
+    /// Asks an FM or control link. Hosts are read one after the other, so what moves meanwhile may be seen twice or not at all.
+    public init(_ link: inout Link) throws(ClientError) {
+        self.init(hosts: [])
+        for number in 0..<UInt16(try link.deviceInfo().hosts) {
+            let pieces = try Self.pieces(of: number, &link, &showsOffers)
+            let regions = try link.regions(of: number).regions
+            let shown = regions.enumerated().map { index, region in
+                let inside = pieces.filter { $0.extent.start >= region.base && $0.extent.start - region.base < region.length }
+                return Region(
+                    number: index, base: region.base, length: region.length, blockSize: region.blockSize, pieces: inside)
+            }
+            hosts.append(Host(number: Int(number), regions: shown))
+        }
+        do throws(ClientError) {
+            backends = try link.backends().entries
+        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
+            // Another device than fmapid has none.
+        }
+    }
+
+    private static func pieces(
+        of host: UInt16, _ link: inout Link, _ showsOffers: inout Bool
+    ) throws(ClientError) -> [Piece] {
+        if showsOffers {
+            do throws(ClientError) {
+                return try link.hostExtents(of: host).map { entry throws(ClientError) in
+                    guard let state = entry.state else { throw .violation("extent state \(entry.stateCode) is not defined") }
+                    return Piece(entry.extent, state)
+                }
+            } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
+                showsOffers = false
+            }
+        }
+        return try link.extents(of: host).entries.map { Piece($0, .accepted) }.sorted { $0.extent.start < $1.extent.start }
+    }
+}
+
+/// What a tag stands for in a map.
+public struct TagUse: Sendable, Equatable {
+    public let tag: Tag
+    /// Bytes that the host with the most of it has or is offered: what is shared counts once. Untagged capacity counts whole.
+    public let size: UInt64
+    /// Hosts by what they do with it, ascending.
+    public let hosts: [ExtentState: [Int]]
+    public let backend: TaggedBackend?
+}
+
+extension CapacityMap {
+    /// Every tag of the map in the order in which it first appears; untagged capacity is last.
+    public var tags: [TagUse] {
+        var order: [Tag] = []
+        var sizes: [Tag: [Int: UInt64]] = [:]
+        var hosts: [Tag: [ExtentState: [Int]]] = [:]
+        for host in self.hosts {
+            for piece in host.regions.flatMap(\.pieces) {
+                let tag = piece.extent.tag
+                if sizes[tag] == nil, !tag.isNone { order.append(tag) }
+                sizes[tag, default: [:]][host.number, default: 0] &+= piece.extent.length
+                if hosts[tag]?[piece.state]?.last != host.number {
+                    hosts[tag, default: [:]][piece.state, default: []].append(host.number)
+                }
+            }
+        }
+        if sizes[.none] != nil { order.append(.none) }
+        let backends = Dictionary(backends.map { ($0.tag, $0) }) { first, _ in first }
+        return order.map { tag in
+            let all = sizes[tag, default: [:]].values
+            let size = tag.isNone ? all.reduce(0, &+) : all.max() ?? 0
+            return TagUse(tag: tag, size: size, hosts: hosts[tag, default: [:]], backend: backends[tag])
+        }
+    }
+
+    /// Bytes in these states.
+    static func bytes(_ pieces: [Piece], _ states: Set<ExtentState>) -> UInt64 {
+        pieces.reduce(0) { states.contains($1.state) ? $0 &+ $1.extent.length : $0 }
+    }
+}

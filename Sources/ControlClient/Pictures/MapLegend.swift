@@ -1,0 +1,126 @@
+import CXLWire
+
+/// What the letters, colours and glyphs of a map mean.
+struct MapLegend {
+    let map: CapacityMap
+    let keys: TagKeys
+    let style: MapStyle
+
+    /// Tags that are told one by one.
+    private static let mostTags = 26
+
+    init(_ map: CapacityMap, keys: TagKeys, style: MapStyle) {
+        self.map = map
+        self.keys = keys
+        self.style = style
+    }
+
+    var lines: [StyledLine] {
+        let tags = map.tags
+        return tagLines(tags) + backendLine(tags) + [glyphs] + notes
+    }
+
+    // MARK: Tags
+
+    private func tagLines(_ tags: [TagUse]) -> [StyledLine] {
+        guard !tags.isEmpty else { return [] }
+        let shown = tags.prefix(Self.mostTags)
+        let names = self.names(shown.map(\.tag))
+        let sizes = shown.map { Size.text($0.size) }
+        let states = shown.map { $0.states(cut: .max) }
+        let widths = (
+            tag: max(3, names.map(\.count).max() ?? 0), size: max(4, sizes.map(\.count).max() ?? 0),
+            state: max(5, states.map(\.count).max() ?? 0)
+        )
+        let hasBackends = shown.contains { $0.backend != nil }
+        var heading = StyledLine("KEY  TAG", .heading)
+        heading.pad(to: 5 + widths.tag + 2 + widths.size - 4)
+        heading.append("SIZE  STATE", .heading)
+        if hasBackends {
+            heading.pad(to: 5 + widths.tag + 2 + widths.size + 2 + widths.state + 2)
+            heading.append("BACKEND", .heading)
+        }
+        var lines = [heading]
+        for (index, use) in shown.enumerated() {
+            var line = StyledLine(" ")
+            if let key = keys[use.tag] {
+                line.append(key.letter.map(String.init) ?? MapStyle.unlettered, .chip(key.colour))
+                line.append(style.glyph(.accepted), .tag(key.colour))
+            } else {
+                line.append(MapStyle.untagged + style.glyph(.accepted))
+            }
+            line.pad(to: 5)
+            line.append(names[index])
+            line.pad(to: 5 + widths.tag + 2 + widths.size - sizes[index].count)
+            line.append(sizes[index] + "  " + states[index])
+            if let backend = use.backend {
+                line.pad(to: 5 + widths.tag + 2 + widths.size + 2 + widths.state + 2)
+                line.append(backend.words)
+            }
+            lines.append(line)
+        }
+        let rest = tags.dropFirst(Self.mostTags)
+        if !rest.isEmpty {
+            let size = rest.reduce(0) { $0 &+ $1.size }
+            lines.append(
+                StyledLine(" *   and \(counted(rest.count, "other tag")), \(Size.text(size)); --json lists them", .faint))
+        }
+        return lines.map { $0.cut(to: style.width, mark: style.ellipsis) }
+    }
+
+    /// The tags in full, or where that leaves too little room, as many digits as tell them apart.
+    private func names(_ tags: [Tag]) -> [String] {
+        let texts = tags.map { $0.isNone ? "no tag" : $0.description }
+        guard style.width < 80 else { return texts }
+        let digits = [8, 13, 18, 23, 36].first { count in Set(texts.map { $0.prefix(count) }).count == texts.count } ?? 36
+        return texts.map { $0.count > digits ? $0.prefix(digits) + style.ellipsis : $0 }
+    }
+
+    // MARK: Backends that nobody has
+
+    private func backendLine(_ tags: [TagUse]) -> [StyledLine] {
+        let used = Set(tags.map(\.tag))
+        let idle = map.backends.filter { !used.contains($0.tag) }
+        guard !idle.isEmpty else { return tags.isEmpty ? [] : [""] }
+        let size = Size.text(idle.reduce(0) { $0 &+ $1.size })
+        let verb = idle.count == 1 ? "waits" : "wait"
+        return [StyledLine("     \(counted(idle.count, "backend")) \(verb) to be offered, \(size)", .faint), ""]
+    }
+
+    // MARK: Glyphs
+
+    private var glyphs: StyledLine {
+        var line = StyledLine()
+        let states: [ExtentState] = map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted]
+        for state in states { line.append("\(style.glyph(state)) \(state.name)   ") }
+        line.append("\(style.free) free")
+        return line
+    }
+
+    /// What is not to scale, if the bars have it.
+    private var notes: [StyledLine] {
+        map.showsOffers ? [] : [StyledLine("offers are not shown: the device does not tell of them (C013h)", .faint)]
+    }
+}
+
+extension TaggedBackend {
+    /// What gives it its bytes.
+    var words: String {
+        let words =
+            switch kind {
+            case .anonymous: usesHugePages ? "huge pages" : "memory"
+            case .file: "file"
+            case nil: "kind \(kindCode)"
+            }
+        return state == .quarantined ? words + ", quarantined" : words
+    }
+}
+
+extension TagUse {
+    /// Who does what with it, in at most `width` characters.
+    func states(cut width: Int) -> String {
+        let order: [ExtentState] = [.accepted, .releasing, .offered]
+        let text = order.compactMap { state in hosts[state].map { state.phrase(ranges($0)) } }.joined(separator: "; ")
+        return text.count <= width ? text : text.prefix(width - 1) + "…"
+    }
+}
