@@ -91,7 +91,7 @@ class RoleTest(HostileTest):
                 self.attempt(name, range(0x10000))
 
 
-class ControlDescriptorTest(HostileTest):
+class DescriptorTest(HostileTest):
     """Descriptors leave on links of a host that has accepted, and on no other."""
 
     def setUp(self):
