@@ -14,14 +14,13 @@ enum Limit {
     static let sendBuffer = 64 * 1024
     /// Descriptors that wait in one link's send queue; each is open in this process until it left.
     static let queuedDescriptors = 16
-    /// Messages of one link that one turn executes, and bad frames that it skips; the rest waits for the other links.
-    static let messagesPerLink = 64
-    /// The same of all links that are ready in one turn; each gets one at least.
-    static let messagesPerTurn = 256
-    /// Links that one turn looks at.
-    static let eventsPerTurn = 256
+    /// Messages that one turn executes, and bad frames that it skips; the rest waits. It decides how long a link that asks now and
+    /// then waits for those that never stop (`Rota`), and how many changes at most share a commit.
+    static let messagesPerTurn = 32
+    /// Links that can be ready in one turn: all of them, so that none hides behind the others; and what `watch` was given.
+    static let eventsPerTurn = links + 1
     /// Connections that one listener takes before other work has its turn.
-    static let acceptsPerTurn = 16
+    static let acceptsPerTurn = 4
     /// Pause of all listeners after an accept failed for want of descriptors or memory.
     static let acceptPause: UInt64 = 100_000_000
     /// Traces (C012h) that are open at the same time.

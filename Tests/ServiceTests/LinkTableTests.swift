@@ -119,38 +119,6 @@ final class Commits: Durability {
         #expect(rig.table.count == 0)
     }
 
-    @Test func oneLinkDoesNotTakeTheWholeTurn() throws {
-        var rig = try Rig()
-        let busy = try rig.connect()
-        let other = try rig.connect()
-        let requests = 200
-        for _ in 0..<requests { busy.send(Wire.identify) }
-        other.send(Wire.identify)
-        rig.turn()
-        var answers = Wire.packets(try #require(busy.receive())).count
-        #expect(answers > 0 && answers <= Limit.messagesPerLink)
-        #expect(Wire.packets(try #require(other.receive())).count == 1)
-        for _ in 0..<20 {
-            rig.turn()
-            answers += Wire.packets(try #require(busy.receive())).count
-        }
-        #expect(answers == requests)
-    }
-
-    @Test func aCrowdDoesNotMakeTheTurnLonger() throws {
-        var rig = try Rig()
-        let crowd = try (0..<40).map { _ in try rig.connect() }
-        for busy in crowd { for _ in 0..<20 { busy.send(Wire.identify) } }
-        rig.turn()
-        var answers = 0
-        for busy in crowd {
-            let share = Wire.packets(try #require(busy.receive())).count
-            #expect(share > 0)
-            answers += share
-        }
-        #expect(answers <= Limit.messagesPerTurn)
-    }
-
     /// A peer that sends and never reads is stopped by its own full queues; when it reads at last, every request that it
     /// could send has one answer.
     @Test(arguments: [0, Rig.packet]) func peerThatDoesNotRead(listener: Int) throws {
@@ -244,15 +212,6 @@ final class Commits: Durability {
         rig.turn()
         let next = try rig.connect()
         #expect(next.receive() == [])
-    }
-
-    @Test func manyLinksInOneGo() throws {
-        var rig = try Rig()
-        var clients: [Client] = []
-        for _ in 0..<400 { clients.append(try rig.connect()) }
-        for client in clients { client.send(Wire.identify) }
-        rig.turn(2)
-        #expect(clients.allSatisfy { Wire.packets($0.receive() ?? []).count == 1 })
     }
 
     @Test func answersLeaveAfterTheCommit() throws {

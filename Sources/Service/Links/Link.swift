@@ -199,7 +199,7 @@ struct Link: ~Copyable {
             }
             budget -= 1
         }
-        return false
+        return start == end
     }
 
     private static func deliver(

@@ -32,6 +32,7 @@ struct LinkTable: ~Copyable {
     private let uuid: UInt128
     private var maximumLinks: Int
     private var log: Log
+    private var rota = Rota(slots: Limit.links)
     /// Links that this turn looked at.
     private var touched: [Handle] = []
     private var refusals = RateLimit()
@@ -124,6 +125,7 @@ struct LinkTable: ~Copyable {
                 eid: origin.eid, uuid: uuid, maximumMessage: Limit.message, maximumPacket: maximumPacket),
             session: CCISession(kind: origin.role, passesDescriptors: origin.passesDescriptors), listener: listener, peer: peer)
         links.insert(link)
+        rota.forget(Int(handle.slot))
         let identity = LinkIdentity(handle, origin.role, origin.channel)
         engine.processor.links.open(
             LinkDescription(
@@ -185,13 +187,13 @@ struct LinkTable: ~Copyable {
         durability?.beginTurn(&engine.processor)
         touched.removeAll(keepingCapacity: true)
         if !assignments.isEmpty { assignments.removeAll(keepingCapacity: true) }
+        for place in 0..<ready where epoll.event(place).key == Self.foreign { isForeignReady = true }
+        chooseLinks(ready)
         // A crowd of busy links does not make the turn longer for one that is not.
-        let share = min(Limit.messagesPerLink, max(1, Limit.messagesPerTurn / max(1, ready)))
-        for index in 0..<ready {
-            let (key, events) = epoll.event(index)
-            if key == Self.foreign { isForeignReady = true }
+        let share = max(1, Limit.messagesPerTurn / max(1, rota.chosen.count))
+        for place in rota.chosen {
+            let (key, events) = epoll.event(place)
             let handle = Handle(key: key)
-            guard links.contains(handle) else { continue }
             touched.append(handle)
             let before = links[handle].eid
             guard let assigned = links[handle].execute(events, share: share, &engine) else { continue }
@@ -200,6 +202,13 @@ struct LinkTable: ~Copyable {
             origins[listener].eid = assigned
         }
         return isForeignReady
+    }
+
+    private mutating func chooseLinks(_ ready: Int) {
+        rota.choose(ready, most: Limit.messagesPerTurn) { place in
+            let handle = Handle(key: epoll.event(place).key)
+            return links.contains(handle) ? Int(handle.slot) : nil
+        }
     }
 
     private mutating func runMemoryEffects() {

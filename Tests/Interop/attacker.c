@@ -1,0 +1,158 @@
+/* What Python is too slow for: a well-behaved peer with a stop watch, and peers that connect or send as fast as the kernel lets them.
+ *
+ *   pace PATH SECONDS MICROSECONDS REQUEST       one request in flight, a pause of so many us between them
+ *   flood TYPE PATH LINKS SECONDS DATA[,DATA..]  all links send what they can, and read what comes
+ *   connect TYPE PATH COUNT [DATA]               one connection after the other: connect, send DATA, close
+ *
+ * TYPE is stream or seqpacket; REQUEST and DATA are bytes in hexadecimal. Each prints one line of numbers.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_LINKS = 1024, MOST_PIECES = 256, MOST_SAMPLES = 1 << 21 };
+
+static void fail(const char *what) {
+    fprintf(stderr, "%s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static uint64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static int dial(int type, const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int number = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    if (number < 0) fail("socket");
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    while (connect(number, (struct sockaddr *)&address, sizeof address) < 0)
+        if (errno != EINTR) fail("connect");
+    return number;
+}
+
+static int type_of(const char *name) { return strcmp(name, "stream") ? SOCK_SEQPACKET : SOCK_STREAM; }
+
+struct piece {
+    unsigned char *bytes;
+    size_t length;
+};
+
+/* Takes "0a0b,0c" apart; answers how many pieces there are. */
+static size_t parse(const char *text, struct piece *pieces) {
+    size_t count = 0;
+    while (*text && count < MOST_PIECES) {
+        size_t digits = strcspn(text, ",");
+        struct piece *piece = &pieces[count++];
+        piece->length = digits / 2;
+        if (!(piece->bytes = malloc(piece->length + 1))) fail("malloc");
+        for (size_t i = 0; i < piece->length; i++) {
+            char pair[3] = {text[2 * i], text[2 * i + 1], 0};
+            piece->bytes[i] = (unsigned char)strtoul(pair, NULL, 16);
+        }
+        text += digits + (text[digits] == ',');
+    }
+    return count;
+}
+
+static int ascending(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Prints: answers, and nanoseconds of the median, the 99th percentile and the longest. */
+static void pace(const char *path, double seconds, long pause, const char *text) {
+    struct piece request;
+    unsigned char answer[65536];
+    uint64_t *samples = malloc(MOST_SAMPLES * sizeof *samples);
+    int link = dial(SOCK_SEQPACKET, path);
+    size_t count = 0;
+    if (!samples || parse(text, &request) != 1) fail("memory or request");
+    for (uint64_t end = now() + (uint64_t)(seconds * 1e9); now() < end && count < MOST_SAMPLES;) {
+        uint64_t start = now();
+        if (send(link, request.bytes, request.length, MSG_NOSIGNAL) < 0) fail("send");
+        if (recv(link, answer, sizeof answer, 0) <= 0) fail("recv");
+        samples[count++] = now() - start;
+        struct timespec time = {0, pause * 1000};
+        nanosleep(&time, NULL);
+    }
+    qsort(samples, count, sizeof *samples, ascending);
+    printf("%zu %llu %llu %llu\n", count, (unsigned long long)samples[count / 2],
+           (unsigned long long)samples[count * 99 / 100], (unsigned long long)samples[count - 1]);
+}
+
+/* Prints: pieces sent, reads that got something, links that were closed by the service. */
+static void flood(int type, const char *path, int links, double seconds, const char *text) {
+    static struct pollfd watched[MOST_LINKS];
+    static size_t next[MOST_LINKS], done[MOST_LINKS];
+    struct piece pieces[MOST_PIECES];
+    unsigned char answer[65536];
+    size_t count = parse(text, pieces);
+    uint64_t sent = 0, received = 0, closed = 0, end = now() + (uint64_t)(seconds * 1e9);
+    if (links > MOST_LINKS || !count) fail("links or data");
+    for (int i = 0; i < links; i++) watched[i] = (struct pollfd){dial(type, path), POLLIN | POLLOUT, 0};
+    while (now() < end) {
+        if (poll(watched, (nfds_t)links, 100) < 0 && errno != EINTR) fail("poll");
+        for (int i = 0; i < links; i++) {
+            int number = watched[i].fd;
+            if (number < 0) continue;
+            ssize_t got;
+            while (watched[i].revents & (POLLIN | POLLHUP) && (got = recv(number, answer, sizeof answer, MSG_DONTWAIT)) > 0) received++;
+            for (int burst = 0; burst < 64 && watched[i].revents & POLLOUT; burst++) {
+                struct piece *piece = &pieces[next[i]];
+                ssize_t put = send(number, piece->bytes + done[i], piece->length - done[i], MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (put < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+                    close(number);
+                    watched[i].fd = -1;
+                    closed++;
+                }
+                if (put < 0) break;
+                /* A stream may take a part of it. */
+                done[i] += (size_t)put;
+                if (done[i] < piece->length) break;
+                done[i] = 0;
+                next[i] = (next[i] + 1) % count;
+                sent++;
+            }
+        }
+    }
+    printf("%llu %llu %llu\n", (unsigned long long)sent, (unsigned long long)received, (unsigned long long)closed);
+}
+
+/* Prints: connections, and seconds. */
+static void connect_again(int type, const char *path, long count, const char *text) {
+    struct piece pieces[MOST_PIECES];
+    size_t data = parse(text, pieces);
+    uint64_t start = now();
+    for (long i = 0; i < count; i++) {
+        int link = dial(type, path);
+        /* It may have been turned away by now. */
+        if (data && send(link, pieces[0].bytes, pieces[0].length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+            fail("send");
+        close(link);
+    }
+    printf("%ld %.3f\n", count, (double)(now() - start) / 1e9);
+}
+
+int main(int argc, char **argv) {
+    /* On a machine with few cores, what is measured is the service and not who gets a core. */
+    if (argc > 1 && strcmp(argv[1], "pace") && nice(19) < 0) fail("nice");
+    if (argc == 6 && !strcmp(argv[1], "pace")) pace(argv[2], atof(argv[3]), atol(argv[4]), argv[5]);
+    else if (argc == 7 && !strcmp(argv[1], "flood")) flood(type_of(argv[2]), argv[3], atoi(argv[4]), atof(argv[5]), argv[6]);
+    else if (argc >= 5 && !strcmp(argv[1], "connect")) connect_again(type_of(argv[2]), argv[3], atol(argv[4]), argc > 5 ? argv[5] : "");
+    else {
+        fprintf(stderr, "usage: see the source\n");
+        return 2;
+    }
+    return 0;
+}
