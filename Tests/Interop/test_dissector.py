@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import unittest
+import uuid
 from dataclasses import dataclass
 
-from captures import DISSECTOR, TSHARK, Dissected, Field, dissect, hex2pcap, number
-from daemon import ROOT
+from captures import (
+    DISSECTOR, LINKTYPE_ETHERNET, TSHARK, Dissected, Field, Recorder, dissect, frame_bytes, hex2pcap, number, tcp_segments,
+)  # fmt: skip
+from corpus import COMMANDS, EFFECTS_LOG, ROLES
+from daemon import ROOT, Daemon
+from fmapid_peer import CCI, Peer, connect_packet, connect_serial
+from hostile import *
+from mctp import Message, encode_frame, fragments
 
 VECTORS = ROOT / "protocol" / "vectors"
 MESSAGE_AT = 20 + 4 + 1
@@ -196,6 +204,294 @@ class GoldenMessageTest(unittest.TestCase):
                 legal = message.shorter == "any" or str(length) in message.shorter.split() or (message.opcode, length) in SHORTER
                 self.assertEqual("cxl.expert.short" in {field.name for field in found.fields}, not legal, found.complaints())
                 self.assertFalse([text for text in found.complaints() if "Lua" in text])
+
+
+# --- MCTP --------------------------------------------------------------------------------------------
+
+
+def vectors(name: str) -> list[list[str]]:
+    """The lines of a file of vectors, cut into their parts."""
+    lines = (VECTORS / name).read_text().splitlines()
+    return [[part.strip() for part in line.split("|")] for line in lines if line and not line.startswith("#")]
+
+
+@needs_tshark
+class TransportTest(unittest.TestCase):
+    """MCTP packets, control messages and serial frames."""
+
+    def test_control_messages(self):
+        cases = [(name, bytes.fromhex(packet)) for name, *packets in vectors("mctp-control.txt") for packet in packets if packet != "-"]
+        found = dissect(hex2pcap.LINKTYPE_LINUX_SLL2, [hex2pcap.sll2(packet) for _, packet in cases])
+        for (name, packet), message in zip(cases, found):
+            with self.subTest(name, packet=packet.hex(" ")):
+                if packet[0] & 0x0F != 1 or len(packet) < 7:
+                    self.assertNotEqual(message.complaints(), [])
+                    continue
+                self.assertEqual(message.complaints(), [])
+                self.assertEqual(message.number("mctpc.command"), packet[6])
+                is_request = packet[5] >> 7
+                self.assertEqual((message.number("mctpc.rq"), message.number("mctpc.instance")), (is_request, packet[5] & 0x1F))
+                if not is_request:
+                    self.assertEqual(message.number("mctpc.cc"), packet[7])
+
+    def test_control_data(self):
+        answers = {
+            "01 08 09 c1 00 01 01 00 10 09 03": {"assignment": "1", "eid": "9", "pool": "3", "allocation": "0"},
+            "01 08 09 c1 00 01 02 00 09 11 07": {"eid": "9", "endpoint_type": "1", "eid_type": "1", "medium": "0x07"},
+            "01 08 09 c1 00 01 03 00 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f": {
+                "uuid": "10111213-1415-1617-1819-1a1b1c1d1e1f"
+            },
+            "01 08 09 c1 00 01 04 00 01 f1 f3 f1 00": {"count": "1", "version": "1.3.1"},
+            "01 08 09 c1 00 01 04 00 01 f1 f0 ff 61": {"version": "1.0a"},
+            "01 08 09 c1 00 01 05 00 02 07 08": {"count": "2", "message_type": ["0x07", "0x08"]},
+            "01 09 08 c9 00 81 01 01 20": {"operation": "1", "eid": "32"},
+        }  # fmt: skip
+        found = dissect(hex2pcap.LINKTYPE_LINUX_SLL2, [hex2pcap.sll2(bytes.fromhex(packet)) for packet in answers])
+        for (packet, expected), message in zip(answers.items(), found):
+            with self.subTest(packet):
+                self.assertEqual(message.complaints(), [])
+                for name, shows in expected.items():
+                    self.assertEqual(message.all(f"mctpc.{name}"), shows if isinstance(shows, list) else [shows])
+
+    def test_messages_are_put_together(self):
+        """Two links with the same endpoints and tags, their packets in turns."""
+        for name, header, body, *packets in vectors("mctp-messages.txt"):
+            with self.subTest(name):
+                packets = [bytes.fromhex(packet) for packet in packets]
+                frames = [hex2pcap.sll2(packet, link) for packet in packets for link in (1, 2)]
+                found = dissect(hex2pcap.LINKTYPE_LINUX_SLL2, frames, "-2")
+                for link in (0, 1):
+                    *parts, last = found[link::2]
+                    if parts:
+                        self.assertEqual(last.number("mctp.fragment.count"), len(packets))
+                        self.assertEqual({part.number("mctp.reassembled.in") for part in parts}, {len(frames) - 1 + link})
+                    self.assertEqual(last.number("mctp.msg.type"), bytes.fromhex(header)[4])
+                    if len(body) > 40:
+                        self.assertEqual(last.number("cxl.message_tag"), bytes.fromhex(body)[1])
+                    self.assertFalse([text for text in last.complaints() if "Lua" in text or "continue" in text])
+
+    def test_missing_packets(self):
+        packets = fragments(Message(9, 8, CCI, encode_command(0x5604, bytes(200), 1), 3), 64)
+        found = dissect(hex2pcap.LINKTYPE_LINUX_SLL2, [hex2pcap.sll2(packets[index]) for index in (0, 2, 3)])
+        self.assertEqual([len(message.complaints()) for message in found], [0, 1, 1])
+        self.assertEqual([message.all("cxl.opcode") for message in found], [[], [], []])
+
+    def test_frames(self):
+        cases = [(name, bytes.fromhex(packet), bytes.fromhex(frame)) for name, packet, frame in vectors("mctp-frames.txt")]
+        found = dissect(hex2pcap.LINKTYPE_USER0, [frame for _, _, frame in cases])
+        for (name, packet, frame), message in zip(cases, found):
+            with self.subTest(name):
+                self.assertFalse([text for text in message.complaints() if re.search("Lua|check sequence|outside", text)])
+                self.assertEqual((message.number("mctp.dst"), message.number("mctp.src")), (packet[1], packet[2]))
+                self.assertEqual(message.number("mctp_serial.length"), len(packet))
+                self.assertEqual(message.number("mctp_serial.fcs"), int.from_bytes(frame[-3:-1], "big"))
+
+    def test_bytes_around_frames(self):
+        frame = encode_frame(bytes.fromhex("01 09 08 c8 00 80 02"))
+        cases = {
+            "one": (frame, 1, []),
+            "three": (frame * 3, 3, []),
+            "a shared flag": (frame + frame[1:], 2, []),
+            "idle flags": (b"\x7e\x7e" + frame + b"\x7e\x7e" + frame, 2, []),
+            "noise": (b"abc" + frame, 1, ["Bytes outside of frames"]),
+            "wrong check": (frame[:-2] + bytes([frame[-2] ^ 1]) + frame[-1:], 0, ["Wrong frame check sequence"]),
+            "cut": (frame + frame[:6], 1, []),
+        }
+        found = dissect(hex2pcap.LINKTYPE_USER0, [data for data, _, _ in cases.values()])
+        for (name, (_, commands, complaints)), message in zip(cases.items(), found):
+            with self.subTest(name):
+                self.assertEqual(message.all("mctpc.command"), ["2"] * commands)
+                self.assertEqual(message.complaints(), complaints)
+
+
+# --- Conversations with the service ------------------------------------------------------------------
+
+
+def tag_text(number: int) -> str:
+    return str(uuid.UUID(bytes=tag(number)))
+
+
+@needs_tshark
+class ConversationTest(unittest.TestCase):
+    """What peers and the service say to each other, recorded and dissected."""
+
+    def setUp(self):
+        listeners = [part for name in ROLES for part in ("--listen", f"{name}={LISTENERS[name]}")]
+        self.daemon = self.enterContext(Daemon("--sharable-region", "0", *listeners))
+        self.recorder = Recorder()
+
+    def peer(self, name: str) -> Peer:
+        connect = connect_serial if name in SERIAL else connect_packet
+        return self.enterContext(self.daemon.peer(self.recorder.record(connect), name))
+
+    def dissect(self) -> list[Dissected]:
+        """The frames that end a message."""
+        found = dissect(hex2pcap.LINKTYPE_LINUX_SLL2, self.recorder.frames())
+        for message in found:
+            self.assertEqual(message.complaints(), [], message.info)
+        return [message for message in found if message.number("mctp.flags.eom")]
+
+    def test_every_command_on_every_link(self):
+        """Opcode, return code and reason of each answer, and which request it belongs to."""
+        sent = []
+        for name in ROLES:
+            peer = self.peer(name)
+            for command in COMMANDS:
+                response = peer.command(command.opcode, command.payload, message_type(command.opcode))
+                sent.append((name, command, response))
+                for descriptor in response.descriptors:
+                    os.close(descriptor)
+        messages = self.dissect()
+        self.assertEqual(len(messages), 2 * len(sent))
+        requests = {}
+        for (name, command, response), request, answer in zip(sent, messages[0::2], messages[1::2]):
+            with self.subTest(f"{command.opcode:04x}h on {name}"):
+                self.assertEqual([message.number("cxl.opcode") for message in (request, answer)], [command.opcode] * 2)
+                self.assertEqual([message.number("cxl.category") for message in (request, answer)], [0, 1])
+                self.assertEqual(answer.number("cxl.return_code"), response.code)
+                self.assertEqual(answer.number("cxl.payload_length"), len(response.payload))
+                self.assertEqual(answer.number("cxl.vendor_status"), response.vendor_status)
+                if response.vendor_status:
+                    self.assertEqual(answer.number("cxl.reason"), response.vendor_status)
+                    self.assertIn(README_REASONS[response.vendor_status], answer.info)
+                self.assertEqual(answer.protocol, "CXL FM API" if message_type(command.opcode) == 7 else "CXL CCI")
+                self.assertIn(f"{README_COMMANDS[command.opcode]} request", request.info)
+                # Frames are counted from one.
+                number = answer.number("cxl.response_to")
+                self.assertEqual(requests.setdefault(number, command.opcode), command.opcode)
+        self.assertEqual(len(requests), len(sent))
+
+    def test_main_job(self):
+        """Fields have the values that were sent, and that the answers carry."""
+        manager, control, host = self.peer("fm"), self.peer("control"), self.peer("host0")
+
+        def succeed(peer: Peer, opcode: int, payload: bytes = b"") -> bytes:
+            response = peer.command(opcode, payload, message_type(opcode))
+            self.assertEqual(response.code, 0, f"{opcode:04x}h")
+            for descriptor in response.descriptors:
+                os.close(descriptor)
+            return response.payload
+
+        succeed(control, CREATE, backend(tag(1)))
+        succeed(manager, INITIATE_ADD, add(0, FREE, 0, SIZE, tag(1)))
+        (start,) = struct.unpack_from("<Q", succeed(host, GET_EVENTS, b"\4"), 0x20 + 0x38)
+        succeed(host, ADD_RESPONSE, ranges((start, SIZE)))
+        succeed(host, HOST_EXTENTS, struct.pack("<II", 10, 0))
+        succeed(manager, EXTENT_LISTS, struct.pack("<HHII", 0, 0, 10, 0))
+        succeed(manager, LIST_TAGS, struct.pack("<II", 0, 10))
+        succeed(control, LIST_BACKENDS, struct.pack("<II", 0, 10))
+        succeed(host, DESCRIPTOR, struct.pack("<Q", start + 4096))
+        succeed(manager, INITIATE_RELEASE, ask_back(0, SANITIZE, SIZE, tag(1)))
+        succeed(host, RELEASE, ranges((start, SIZE)))
+        succeed(manager, INITIATE_ADD, add(0, CONTIGUOUS, 0, SIZE, tag(1)))
+        succeed(host, ADD_RESPONSE, ranges((start, SIZE)))
+        succeed(manager, INITIATE_RELEASE, ask_back(0, FORCED, SIZE, tag(1)))
+        succeed(host, GET_EVENTS, b"\4")
+        events = succeed(manager, GET_EVENTS, b"\4")
+        succeed(control, RELEASE_STATUS, tag(1))
+        log = succeed(host, GET_LOG, EFFECTS_LOG + struct.pack("<II", 0, 40))
+        info = succeed(manager, DCD_INFO)
+        succeed(host, HOST_CONFIGURATION, bytes([8, 0]))
+
+        found = {}
+        for message in self.dissect():
+            key = message.number("cxl.opcode"), message.number("cxl.category")
+            found.setdefault(key, []).append(message)
+        request, answer = lambda opcode: found[opcode, 0][0], lambda opcode: found[opcode, 1][0]
+        expected = [
+            (request(CREATE), "tag", tag_text(1)), (request(CREATE), "backend_size", SIZE), (request(CREATE), "backend_kind", 0),
+            (request(INITIATE_ADD), "host", 0), (request(INITIATE_ADD), "selection_policy", FREE),
+            (request(INITIATE_ADD), "length", SIZE), (request(INITIATE_ADD), "tag", tag_text(1)),
+            (answer(GET_EVENTS), "record_count", 1), (answer(GET_EVENTS), "event_type", 0), (answer(GET_EVENTS), "start", start),
+            (answer(GET_EVENTS), "length", SIZE), (answer(GET_EVENTS), "tag", tag_text(1)),
+            (request(ADD_RESPONSE), "start", start), (request(ADD_RESPONSE), "length", SIZE),
+            (answer(HOST_EXTENTS), "extents_returned", 1), (answer(HOST_EXTENTS), "start", start),
+            (answer(EXTENT_LISTS), "tag", tag_text(1)), (answer(EXTENT_LISTS), "start", start), (answer(EXTENT_LISTS), "host", 0),
+            (answer(LIST_TAGS), "references", "0"), (answer(LIST_TAGS), "pending", ""), (answer(LIST_TAGS), "held_by_fm", 0),
+            (answer(LIST_BACKENDS), "backend_state", 2), (answer(LIST_BACKENDS), "backend_hosts", 1),
+            (answer(DESCRIPTOR), "start", start), (answer(DESCRIPTOR), "length", SIZE), (answer(DESCRIPTOR), "is_file", 0),
+            (request(INITIATE_RELEASE), "forced", 0), (request(INITIATE_RELEASE), "sanitizes", 1),
+            (request(INITIATE_RELEASE), "removal_policy", 0), (answer(RELEASE_STATUS), "release_status", 2),
+            (answer(DCD_INFO), "hosts", info[0]), (answer(DCD_INFO), "dynamic_capacity", int.from_bytes(info[12:20], "little")),
+            (answer(HOST_CONFIGURATION), "region_length", 4 << 30),
+        ]  # fmt: skip
+        for message, name, value in expected:
+            with self.subTest(message.info, field=name):
+                show = message.one(f"cxl.{name}")
+                self.assertEqual(number(show) if isinstance(value, int) else show, value)
+        # Host: Add Capacity, Release Capacity, Add Capacity, Forced Capacity Release; FM: Add Capacity Response, Capacity Released.
+        of_host, of_manager = found[GET_EVENTS, 1][1:]
+        self.assertEqual(of_host.all("cxl.event_type"), ["0", "1", "0", "2"])
+        self.assertEqual(of_manager.all("cxl.event_type"), ["4", "5", "4"])
+        self.assertEqual(of_manager.all("cxl.host"), ["0", "0", "0"])
+        handles = [str(struct.unpack_from("<H", events, 0x20 + 0x80 * index + 0x14)[0]) for index in range(3)]
+        self.assertEqual(of_manager.all("cxl.handle"), handles)
+        self.assertEqual(found[INITIATE_RELEASE, 0][1].number("cxl.forced"), 1)
+        opcodes = [opcode for opcode, _ in struct.iter_unpack("<HH", log)]
+        self.assertEqual([number(show) for show in answer(GET_LOG).all("cxl.effect_opcode")], opcodes)
+        print(f"        {len(self.recorder.packets)} packets of a conversation, {len(expected) + 15 + len(opcodes)} values compared")
+
+    def test_over_tcp(self):
+        """Serial frames in a TCP stream are recognized without settings, wherever segments are cut."""
+        manager = self.peer("fm")
+        codes = [manager.command(opcode, kind=message_type(opcode)).code for opcode in (IDENTIFY, DCD_INFO, 0x5F00)]
+        manager.command(INITIATE_ADD, add(0, PRESCRIPTIVE, 0, 0, NO_TAG, [extent(0, SIZE, tag(1))]), message_type(INITIATE_ADD))
+        whole = [(kind == hex2pcap.TO_US, frame_bytes([packet])) for _, kind, packet in self.recorder.packets]
+        cuts = {"frames": 1 << 16, "three bytes": 3, "forty bytes": 40}
+        for name, size in cuts.items():
+            with self.subTest(name):
+                pieces = [(way, data[at : at + size]) for way, data in whole for at in range(0, len(data), size)]
+                found = dissect(LINKTYPE_ETHERNET, tcp_segments(pieces), *([] if size > 3 else ["-d", "tcp.port==4711,mctp_serial"]))
+                complaints = [text for message in found for text in message.complaints()]
+                self.assertEqual(complaints, [])
+                opcodes = [number(show) for message in found for show in message.all("cxl.opcode")]
+                self.assertEqual(opcodes, [opcode for opcode in (IDENTIFY, DCD_INFO, 0x5F00, INITIATE_ADD) for _ in range(2)])
+                answers = [number(show) for message in found if message.all("cxl.response_to") for show in message.all("cxl.return_code")]
+                self.assertEqual(answers[:3], codes)
+
+    def test_notification(self):
+        """The service asks, the peer answers."""
+        manager = self.peer("fm")
+        manager.command(0x0105, struct.pack("<H", 1 << 4))
+        control, host = self.peer("control"), self.peer("host0")
+        control.command(CREATE, backend(tag(1)))
+        manager.command(INITIATE_ADD, add(0, FREE, 0, SIZE, tag(1)), message_type(INITIATE_ADD))
+        host.command(ADD_RESPONSE, ranges())
+        notification = manager.link.receive()
+        answer = bytes([1]) + notification.body[1:5] + bytes(7)
+        manager.link.send(Message(9, 8, CCI, answer, notification.tag, tag_owner=False))
+        *_, asked, answered = self.dissect()
+        self.assertEqual([message.number("cxl.opcode") for message in (asked, answered)], [0x0106] * 2)
+        self.assertEqual((asked.number("cxl.notify_4"), asked.number("cxl.notify_0")), (1, 0))
+        self.assertEqual((asked.number("mctp.src"), answered.number("mctp.src")), (9, 8))
+        self.assertTrue(answered.all("cxl.response_to"))
+
+
+# --- Names -------------------------------------------------------------------------------------------
+
+
+def readme_table(marker: str) -> list[list[str]]:
+    """The cells of the table of protocol/README.md that follows a marker, without its two header rows."""
+    text = (ROOT / "protocol" / "README.md").read_text().split(marker)[1]
+    rows = re.match(r"[^|]*((?:\|.*\n)+)", text)[1].splitlines()
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+README_COMMANDS = {int(row[0][:-1], 16): row[1] for row in readme_table("<!-- served")}
+README_REASONS = {int(row[0]): row[1] for row in readme_table("<!-- reasons")}
+
+
+class NamesTest(unittest.TestCase):
+    """The dissector's commands and reasons are those of the protocol's document."""
+
+    def test_commands(self):
+        text = (DISSECTOR / "fmapid" / "messages.lua").read_text()
+        names = {int(opcode, 16): name for opcode, name in re.findall(r'\[0x([0-9A-F]{4})\] = \{ "([^"]+)"', text)}
+        self.assertLessEqual(README_COMMANDS.items(), names.items())
+
+    def test_reasons(self):
+        text = (DISSECTOR / "fmapid" / "names.lua").read_text().split("names.reasons = {")[1].split("\n}")[0]
+        self.assertEqual({int(value): name for value, name in re.findall(r'\[(\d+)\] = "(.*)"', text)}, README_REASONS)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,8 @@ local frame = {
     bit_and = bit and bit.band or load("return function(a, b) return a & b end")(),
 }
 
-local interface, stream = Field.new("sll.ifindex"), Field.new("tcp.stream")
-
 --- Starts a frame: its Info column is empty, and this is its link.
-function frame.begin(binding)
-    local interfaces, streams = { interface() }, { stream() }
-    local number = interfaces[#interfaces] or streams[#streams]
-    frame.link, frame.said = binding .. (number and tostring(number) or ""), false
-end
+function frame.begin(link) frame.link, frame.said = link, false end
 
 --- Adds to the Info column, where messages that share a frame stand side by side.
 function frame.say(pinfo, protocol, text)
@@ -47,13 +41,24 @@ local control = load_part("control")(frame)
 local cxl = load_part("cxl")(load_part, frame)
 local serial = load_part("serial")(frame, dissect_packet)
 
+-- A cooked capture says in its header on which link a packet was. Fields cannot be asked for that, for Wireshark does not make them
+-- when it reads a file for the first time; so the header's dissector is called from here.
+local cooked = Proto("cooked_link", "Link of a cooked capture")
+local encapsulations = DissectorTable.get("wtap_encap")
+local dissect_cooked = encapsulations:get_dissector(wtap.SLL2)
+function cooked.dissector(tvb, pinfo, tree)
+    frame.interface = tvb:len() >= 8 and tvb(4, 4):uint() or nil
+    return dissect_cooked:call(tvb, pinfo, tree)
+end
+encapsulations:add(wtap.SLL2, cooked)
+
 message_types:add(0x00, control)
 message_types:add(0x07, cxl)
 message_types:add(0x08, cxl)
 
 local ETH_P_MCTP = 0x00FA
 DissectorTable.get("sll.ltype"):add(ETH_P_MCTP, mctp)
-DissectorTable.get("wtap_encap"):add(wtap.USER0, serial)
+encapsulations:add(wtap.USER0, serial)
 
 local tcp_ports = DissectorTable.get("tcp.port")
 tcp_ports:add_for_decode_as(serial)

@@ -93,7 +93,7 @@ end
 function mctp.init() unfinished, packets = {}, {} end
 
 function mctp.dissector(tvb, pinfo, tree)
-    frame.begin("packet ")
+    frame.begin("interface " .. tostring(frame.interface))
     dissect_packet(tvb, pinfo, tree, 1)
     return tvb:len()
 end

@@ -103,7 +103,9 @@ local function dissect_frames(tvb, pinfo, tree)
 end
 
 function serial.dissector(tvb, pinfo, tree)
-    frame.begin("serial ")
+    local ends = { tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port }
+    table.sort(ends)
+    frame.begin(table.concat(ends, " "))
     local rest = dissect_frames(tvb, pinfo, tree)
     -- A lone flag at the end closes the frame before it, or begins one whose bytes will bring it again.
     if rest and pinfo.can_desegment > 0 and rest < tvb:len() then
