@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon import ROOT
-from fmapid_peer import Link, SerialLink
+from fmapid_peer import Link
 from mctp import encode_frame
 
 DISSECTOR = ROOT / "protocol" / "wireshark"
@@ -145,9 +145,9 @@ def _dissected(packet: xml.Element, protocol: str, info: str) -> Dissected:
 # --- TCP -------------------------------------------------------------------------------------------
 
 
-def tcp_segments(stream: list[tuple[bool, bytes]], port: int = 4711) -> list[bytes]:
+def tcp_segments(stream: list[tuple[bool, bytes]], port: int = 5555) -> list[bytes]:
     """Ethernet frames of a TCP connection that carries the pieces: (to the service?, bytes). Checksums are left 0."""
-    client, service = (bytes([192, 0, 2, 1]), 40000), (bytes([192, 0, 2, 2]), port)
+    client, service = (bytes([192, 0, 2, 1]), 50505), (bytes([192, 0, 2, 2]), port)
     sequence = {True: 1000, False: 2000}
     frames = []
     for to_service, data in stream:
@@ -159,10 +159,6 @@ def tcp_segments(stream: list[tuple[bool, bytes]], port: int = 4711) -> list[byt
         frames.append(bytes(12) + b"\x08\x00" + ip + tcp + data)
         sequence[to_service] += len(data)
     return frames
-
-
-def serial(link: Link) -> bool:
-    return isinstance(link, SerialLink)
 
 
 def frame_bytes(packets: list[bytes]) -> bytes:

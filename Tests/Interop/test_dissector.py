@@ -206,6 +206,75 @@ class GoldenMessageTest(unittest.TestCase):
                 self.assertFalse([text for text in found.complaints() if "Lua" in text])
 
 
+def tag_text(number: int) -> str:
+    return str(uuid.UUID(bytes=tag(number)))
+
+
+def cci(opcode: int, payload: bytes, category: int = 1) -> bytes:
+    return struct.pack("<BBxHHBHH", category, 7, opcode, len(payload), 0, 0, 0) + payload
+
+
+@needs_tshark
+class LayoutTest(unittest.TestCase):
+    """Messages without a golden vector."""
+
+    def check(self, message: bytes, expected: dict[str, object], kind: int = 0x08) -> Dissected:
+        (found,) = dissect(hex2pcap.LINKTYPE_LINUX_SLL2, [hex2pcap.sll2(bytes([0x01, 9, 8, 0xC8, kind]) + message)])
+        self.assertEqual(found.complaints(), [])
+        for name, value in expected.items():
+            shows = found.all(f"cxl.{name}")
+            numeric = isinstance(value if not isinstance(value, list) else value[0], int)
+            values = [number(show) for show in shows] if numeric else shows
+            self.assertEqual(values, value if isinstance(value, list) else [value], name)
+        return found
+
+    def test_links(self):
+        link = struct.pack("<QBBBBII4xQQQQ8x32s", 7, 1, 3, 2, 9, 1000, 4321, 11, 22, 33, 44, b"host3")
+        found = self.check(
+            cci(0xC011, struct.pack("<4xII4x", 5, 2) + link + bytes(96)),
+            {
+                "total": 5, "returned": 2, "link_id": [7, 0], "link_role": [1, 0], "link_host": [3, 0], "link_binding": [2, 0],
+                "link_eid": [9, 0], "link_uid": [1000, 0], "link_pid": [4321, 0], "link_commands": [11, 0],
+                "link_received": [22, 0], "link_sent": [33, 0], "link_dropped": [44, 0], "listener": ["host3", ""],
+            },
+        )  # fmt: skip
+        self.assertTrue(found.info.startswith("List Links response: Success"), found.info)
+        self.check(cci(0xC012, struct.pack("<Q", 7), category=0), {"link_id": 7})
+        self.check(cci(0xC012, bytes(8)), {})
+
+    def test_names(self):
+        create = struct.pack("<16sQBBHB3x", tag(1), SIZE, 1, 0, 3, 4) + b"a/bname"
+        self.check(cci(0xC000, create, category=0), {"path": "a/b", "name": "name", "tag": tag_text(1)})
+        entry = struct.pack("<16sQIBBBxH6x", tag(1), SIZE, 5, 0, 1, 2, 1)
+        answer = entry + struct.pack("<HB5x", 0, 6) + "größ".encode()
+        self.check(cci(0xC003, answer), {"name_length": 6, "name": "größ", "huge_pages": 1, "backend_state": 2})
+
+    def test_tunnel(self):
+        """The message inside has fields of its own, and its own answer."""
+        inner = cci(0x5601, struct.pack("<HBB", 2, 8, 0), category=0)
+        request = cci(0x5300, struct.pack("<BBH", 4, 1, len(inner)) + inner, category=0)
+        found = self.check(request, {"opcode": [0x5300, 0x5601], "port_or_ld": 4, "tunnel_target": 1, "host": 2}, 0x07)
+        self.assertIn("tunneled Get Host DC Region Configuration request, host 2", found.info)
+
+    def test_complaints(self):
+        """What is wrong with a message is said."""
+        cases = {
+            "short": (cci(0x5606, bytes(15), 0), "cxl.expert.short"),
+            "long": (cci(0x5606, bytes(17), 0), "cxl.expert.long"),
+            "length": (cci(0x5606, bytes(16), 0)[:-1], "cxl.expert.length"),
+            "reserved": (cci(0x5603, struct.pack("<HHII", 0, 1, 0, 0), 0), "cxl.expert.reserved"),
+            "unknown": (cci(0x5F00, b"abc", 0), "cxl.expert.unknown"),
+            "list shorter than its count": (cci(0x4802, struct.pack("<IB3xQQ8x", 2, 0, 0, 1), 0), "cxl.expert.short"),
+            "huge count": (cci(0x4802, struct.pack("<IB3xQQ8x", 0xFFFFFFFF, 0, 0, 1), 0), "cxl.expert.short"),
+            "cut header": (bytes(5), "cxl.expert.short"),
+        }
+        frames = [hex2pcap.sll2(b"\x01\x09\x08\xc8\x08" + message) for message, _ in cases.values()]
+        for (name, (_, complaint)), found in zip(cases.items(), dissect(hex2pcap.LINKTYPE_LINUX_SLL2, frames)):
+            with self.subTest(name):
+                self.assertIn(complaint, {field.name for field in found.fields})
+                self.assertFalse([text for text in found.complaints() if "Lua" in text])
+
+
 # --- MCTP --------------------------------------------------------------------------------------------
 
 
@@ -305,10 +374,6 @@ class TransportTest(unittest.TestCase):
 
 
 # --- Conversations with the service ------------------------------------------------------------------
-
-
-def tag_text(number: int) -> str:
-    return str(uuid.UUID(bytes=tag(number)))
 
 
 @needs_tshark
@@ -432,18 +497,17 @@ class ConversationTest(unittest.TestCase):
         print(f"        {len(self.recorder.packets)} packets of a conversation, {len(expected) + 15 + len(opcodes)} values compared")
 
     def test_over_tcp(self):
-        """Serial frames in a TCP stream are recognized without settings, wherever segments are cut."""
+        """Serial frames in a TCP stream, wherever segments are cut. Those that begin with a frame need no settings."""
         manager = self.peer("fm")
         codes = [manager.command(opcode, kind=message_type(opcode)).code for opcode in (IDENTIFY, DCD_INFO, 0x5F00)]
         manager.command(INITIATE_ADD, add(0, PRESCRIPTIVE, 0, 0, NO_TAG, [extent(0, SIZE, tag(1))]), message_type(INITIATE_ADD))
         whole = [(kind == hex2pcap.TO_US, frame_bytes([packet])) for _, kind, packet in self.recorder.packets]
-        cuts = {"frames": 1 << 16, "three bytes": 3, "forty bytes": 40}
-        for name, size in cuts.items():
-            with self.subTest(name):
+        decoded_as = ["-d", "tcp.port==5555,mctp_serial"]
+        for name, size, options in [("frames", 1 << 16, []), ("forty bytes", 40, []), ("three bytes", 3, decoded_as)]:
+            with self.subTest(name, options=options):
                 pieces = [(way, data[at : at + size]) for way, data in whole for at in range(0, len(data), size)]
-                found = dissect(LINKTYPE_ETHERNET, tcp_segments(pieces), *([] if size > 3 else ["-d", "tcp.port==4711,mctp_serial"]))
-                complaints = [text for message in found for text in message.complaints()]
-                self.assertEqual(complaints, [])
+                found = dissect(LINKTYPE_ETHERNET, tcp_segments(pieces), *options)
+                self.assertEqual([text for message in found for text in message.complaints()], [])
                 opcodes = [number(show) for message in found for show in message.all("cxl.opcode")]
                 self.assertEqual(opcodes, [opcode for opcode in (IDENTIFY, DCD_INFO, 0x5F00, INITIATE_ADD) for _ in range(2)])
                 answers = [number(show) for message in found if message.all("cxl.response_to") for show in message.all("cxl.return_code")]
