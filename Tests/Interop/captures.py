@@ -106,7 +106,6 @@ def number(show: str) -> int:
 def dissect(link_type: int, frames: list[bytes], *options: str) -> list[Dissected]:
     """What tshark makes of the frames with the dissector loaded."""
     with tempfile.TemporaryDirectory(prefix="fmapid-capture-") as directory:
-        # Newer versions run no scripts for root, so it runs as somebody who may read these copies.
         os.chmod(directory, 0o755)
         shutil.copytree(DISSECTOR, Path(directory, "wireshark"))
         capture = Path(directory, "capture.pcap")
@@ -114,14 +113,16 @@ def dissect(link_type: int, frames: list[bytes], *options: str) -> list[Dissecte
             hex2pcap.write_pcap(file, link_type, ((1_700_000_000 + index / 1000, frame) for index, frame in enumerate(frames)))
         os.chmod(capture, 0o644)
         script = ["-X", f"lua_script:{directory}/wireshark/fmapid.lua", "-r", str(capture), *options]
-        packets = xml.fromstring(_tshark(directory, *script, "-T", "pdml")).findall("packet")
-        columns = _tshark(directory, *script, "-T", "tabs", "-o", 'gui.column.format:"Protocol","%p","Info","%i"').decode().splitlines()
+        packets = xml.fromstring(run_tshark(directory, *script, "-T", "pdml")).findall("packet")
+        shown = ["-T", "tabs", "-o", 'gui.column.format:"Protocol","%p","Info","%i"']
+        columns = run_tshark(directory, *script, *shown).decode().splitlines()
     if not len(packets) == len(columns) == len(frames):
         raise AssertionError(f"tshark read {len(packets)} and {len(columns)} of {len(frames)} frames")
     return [_dissected(packet, *line.split("\t", 1)) for packet, line in zip(packets, columns)]
 
 
-def _tshark(directory: str, *arguments: str) -> bytes:
+def run_tshark(directory: str, *arguments: str) -> bytes:
+    """What it writes, run with `directory` as home. Newer versions run no scripts for root, so it then runs as nobody."""
     user = dict(user=NOBODY, group=NOBODY, extra_groups=[]) if os.geteuid() == 0 else {}
     result = subprocess.run(
         [TSHARK, *arguments], cwd=directory, env={**os.environ, "HOME": directory}, capture_output=True, timeout=120, **user

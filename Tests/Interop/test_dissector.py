@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 import shutil
 import struct
+import subprocess
+import tempfile
 import unittest
 import uuid
 from dataclasses import dataclass
 
 from captures import (
-    DISSECTOR, LINKTYPE_ETHERNET, TSHARK, Dissected, Field, Recorder, dissect, frame_bytes, hex2pcap, number, tcp_segments,
+    DISSECTOR, LINKTYPE_ETHERNET, TSHARK, Dissected, Field, Recorder, dissect, frame_bytes, hex2pcap, number, run_tshark,
+    tcp_segments,
 )  # fmt: skip
-from corpus import COMMANDS, EFFECTS_LOG, ROLES
+from corpus import COMMANDS, EFFECTS_LOG, ROLES, Command
 from daemon import ROOT, Daemon
 from fmapid_peer import CCI, Peer, connect_packet, connect_serial
 from hostile import *
@@ -84,8 +87,8 @@ def golden_messages() -> list[GoldenMessage]:
     return messages
 
 
-# A name of the vectors, in this file's words, and those of the dissector that mean the same. A field has one name in all messages,
-# so that one filter finds it everywhere; the vectors name it after its place.
+# A name of the vectors, and those of the dissector that mean the same. A field has one name in all messages, so that one filter
+# finds it everywhere; the vectors name it after its place.
 ALIASES = {
     "length": {"payload_length", "region_length", "log_length"},
     "tag": {"message_tag"},
@@ -115,10 +118,21 @@ ALIASES = {
     "opcode": {"effect_opcode"},
     "nanoseconds": {"timestamp"},
     "total_capacity": {"dynamic_capacity"},
-    "id": {"backend_id"},
+    "id": {"backend_id", "link_id"},
+    "link": {"link_id"},
+    "role": {"link_role"},
+    "host": {"link_host"},
+    "binding": {"link_binding"},
+    "eid": {"link_eid"},
+    "uid": {"link_uid"},
+    "pid": {"link_pid"},
+    "commands": {"link_commands"},
+    "bytes_received": {"link_received"},
+    "bytes_sent": {"link_sent"},
+    "packets_dropped": {"link_dropped"},
     "offset": {"log_offset"},
     "kind": {"backend_kind"},
-    "state": {"backend_state"},
+    "state": {"backend_state", "held_state"},
     "hosts": {"backend_hosts"},
     "uses_huge_pages": {"huge_pages"},
     "policy": {"selection_policy", "removal_policy"},
@@ -127,8 +141,8 @@ ALIASES = {
     "status": {"release_status"},
 }
 SHORTER = {(0x0102, 4), (0x4000, 67), (0x5604, 28), (0x5605, 28)}
-"""Opcodes and lengths that the dissector has no complaint about though the vectors do not list them: answers of CXL 2.0 devices, which
-know four logs, and requests without an extent count, whatever their policy."""
+"""Opcodes and lengths that the dissector has no complaint about though the vectors do not list them: answers of CXL 2.0 devices,
+which know four logs, and requests without an extent count, whatever their policy."""
 DERIVED = {"hasReservedBits"}
 """Said by the vectors, but no field of the message."""
 ABSENT = {"extentCount", "path", "name", "availableExtents", "availableTags"}
@@ -142,7 +156,9 @@ def matches(found: Field, expected: str) -> bool:
     if re.fullmatch(r"0x[0-9a-f]+|\d+", expected):
         if re.fullmatch(r"True|False|0x[0-9a-fA-F]+|\d+", found.show):
             return number(found.show) == int(expected, 0)
-        return found.size <= 8 and int.from_bytes(bytes.fromhex(found.value), "little") == int(expected, 0) or found.show == expected
+        if found.show == expected:
+            return True
+        return found.size <= 8 and int.from_bytes(bytes.fromhex(found.value), "little") == int(expected, 0)
     return found.show.replace(", ", ",") == expected
 
 
@@ -171,7 +187,8 @@ class GoldenMessageTest(unittest.TestCase):
         words = path.removeprefix("[").split("]")[-1].strip(".") or "handle"
         snake = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", words).lower()
         last = snake.split(".")[-1]
-        names = {last, snake.replace(".", "_"), snake.replace("message_number", "number").replace(".", "_"), *ALIASES.get(last, ())}
+        joined = snake.replace(".", "_")
+        names = {last, joined, joined.replace("message_number", "number"), *ALIASES.get(last, ())}
         if re.fullmatch(r"data\d", last):
             # A record in a format without a layout is shown as bytes.
             record = [field for field in found.fields if field.name == "cxl.record_bytes"]
@@ -196,7 +213,7 @@ class GoldenMessageTest(unittest.TestCase):
                 self.assertTrue(found.info.lower().replace("-", " ").startswith(words), found.info)
 
     def test_cut_messages(self):
-        """A message cut at any byte is dissected as far as it goes, and is malformed unless its vector says that it may be shorter."""
+        """A message cut at any byte is dissected as far as it goes, and malformed unless its vector allows that length."""
         cases = [(message, length) for message in self.messages for length in range(len(message.bytes) - 12)]
         frames = [message.cut(length) for message, length in cases]
         for (message, length), found in zip(cases, dissect(hex2pcap.LINKTYPE_LINUX_SLL2, frames)):
@@ -289,7 +306,8 @@ class TransportTest(unittest.TestCase):
     """MCTP packets, control messages and serial frames."""
 
     def test_control_messages(self):
-        cases = [(name, bytes.fromhex(packet)) for name, *packets in vectors("mctp-control.txt") for packet in packets if packet != "-"]
+        named = [(name, packet) for name, *packets in vectors("mctp-control.txt") for packet in packets]
+        cases = [(name, bytes.fromhex(packet)) for name, packet in named if packet != "-"]
         found = dissect(hex2pcap.LINKTYPE_LINUX_SLL2, [hex2pcap.sll2(packet) for _, packet in cases])
         for (name, packet), message in zip(cases, found):
             with self.subTest(name, packet=packet.hex(" ")):
@@ -376,6 +394,17 @@ class TransportTest(unittest.TestCase):
 # --- Conversations with the service ------------------------------------------------------------------
 
 
+EVERY_COMMAND = {
+    command.opcode: command
+    for command in [
+        Command(0xC011, "C", struct.pack("<II", 0, 9)),
+        Command(0xC012, "C", bytes(8)),
+        Command(0xC013, "FC", struct.pack("<HHIQ", 0, 0, 20, 0)),
+        *COMMANDS,
+    ]
+}.values()
+
+
 @needs_tshark
 class ConversationTest(unittest.TestCase):
     """What peers and the service say to each other, recorded and dissected."""
@@ -401,7 +430,7 @@ class ConversationTest(unittest.TestCase):
         sent = []
         for name in ROLES:
             peer = self.peer(name)
-            for command in COMMANDS:
+            for command in EVERY_COMMAND:
                 response = peer.command(command.opcode, command.payload, message_type(command.opcode))
                 sent.append((name, command, response))
                 for descriptor in response.descriptors:
@@ -484,7 +513,8 @@ class ConversationTest(unittest.TestCase):
             with self.subTest(message.info, field=name):
                 show = message.one(f"cxl.{name}")
                 self.assertEqual(number(show) if isinstance(value, int) else show, value)
-        # Host: Add Capacity, Release Capacity, Add Capacity, Forced Capacity Release; FM: Add Capacity Response, Capacity Released.
+        # Host: Add Capacity, Release Capacity, Add Capacity, Forced Capacity Release.
+        # FM: Add Capacity Response, Capacity Released, Add Capacity Response.
         of_host, of_manager = found[GET_EVENTS, 1][1:]
         self.assertEqual(of_host.all("cxl.event_type"), ["0", "1", "0", "2"])
         self.assertEqual(of_manager.all("cxl.event_type"), ["4", "5", "4"])
@@ -494,7 +524,8 @@ class ConversationTest(unittest.TestCase):
         self.assertEqual(found[INITIATE_RELEASE, 0][1].number("cxl.forced"), 1)
         opcodes = [opcode for opcode, _ in struct.iter_unpack("<HH", log)]
         self.assertEqual([number(show) for show in answer(GET_LOG).all("cxl.effect_opcode")], opcodes)
-        print(f"        {len(self.recorder.packets)} packets of a conversation, {len(expected) + 15 + len(opcodes)} values compared")
+        values = len(expected) + 15 + len(opcodes)
+        print(f"        {len(self.recorder.packets)} packets of a conversation, {values} values compared")
 
     def test_over_tcp(self):
         """Serial frames in a TCP stream, wherever segments are cut. Those that begin with a frame need no settings."""
@@ -510,8 +541,9 @@ class ConversationTest(unittest.TestCase):
                 self.assertEqual([text for message in found for text in message.complaints()], [])
                 opcodes = [number(show) for message in found for show in message.all("cxl.opcode")]
                 self.assertEqual(opcodes, [opcode for opcode in (IDENTIFY, DCD_INFO, 0x5F00, INITIATE_ADD) for _ in range(2)])
-                answers = [number(show) for message in found if message.all("cxl.response_to") for show in message.all("cxl.return_code")]
-                self.assertEqual(answers[:3], codes)
+                answers = [message for message in found if message.all("cxl.response_to")]
+                found_codes = [number(show) for message in answers for show in message.all("cxl.return_code")]
+                self.assertEqual(found_codes[:3], codes)
 
     def test_notification(self):
         """The service asks, the peer answers."""
@@ -556,6 +588,47 @@ class NamesTest(unittest.TestCase):
     def test_reasons(self):
         text = (DISSECTOR / "fmapid" / "names.lua").read_text().split("names.reasons = {")[1].split("\n}")[0]
         self.assertEqual({int(value): name for value, name in re.findall(r'\[(\d+)\] = "(.*)"', text)}, README_REASONS)
+
+
+@needs_tshark
+class ReadmeTest(unittest.TestCase):
+    """What protocol/wireshark/README.md says to do."""
+
+    def setUp(self):
+        self.text = (DISSECTOR / "README.md").read_text()
+        self.home = self.enterContext(tempfile.TemporaryDirectory(prefix="fmapid-wireshark-"))
+        os.chmod(self.home, 0o755)
+
+    def shell(self, script: str) -> str:
+        """Runs commands in the repository's folder as a user with an empty home."""
+        done = subprocess.run(
+            ["bash", "-euc", script], cwd=ROOT, env={**os.environ, "HOME": self.home}, capture_output=True, text=True, timeout=60
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def tshark(self, *arguments: str) -> str:
+        return run_tshark(self.home, *arguments).decode()
+
+    def test_install_and_capture(self):
+        install, capture = re.findall(r"```sh\n(.*?)```", self.text, re.DOTALL)
+        self.shell(install + capture.replace("identify.pcap", f"{self.home}/identify.pcap"))
+        self.shell(f"chmod -R a+rX {self.home}")
+        self.assertIn("CXL CCI 37 Identify request", self.tshark("-r", f"{self.home}/identify.pcap"))
+
+    def test_filters(self):
+        with open(f"{self.home}/capture.pcap", "wb") as file:
+            messages = enumerate(message.frame for message in golden_messages())
+            hex2pcap.write_pcap(file, hex2pcap.LINKTYPE_LINUX_SLL2, messages)
+        shutil.copytree(DISSECTOR, f"{self.home}/wireshark")
+        self.shell(f"chmod -R a+rX {self.home}")
+        rows = self.text.split("| what | filter |")[1].split("\n\n")[0].splitlines()[2:]
+        filters = [text for row in rows for text in re.findall("`([^`]+)`", row.split("|")[2])]
+        self.assertGreater(len(filters), 6)
+        for text in filters:
+            with self.subTest(text):
+                script = f"lua_script:{self.home}/wireshark/fmapid.lua"
+                self.tshark("-X", script, "-r", f"{self.home}/capture.pcap", "-Y", text)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ local control = load_part("control")(frame)
 local cxl = load_part("cxl")(load_part, frame)
 local serial = load_part("serial")(frame, dissect_packet)
 
--- A cooked capture says in its header on which link a packet was. Fields cannot be asked for that, for Wireshark does not make them
--- when it reads a file for the first time; so the header's dissector is called from here.
+-- A cooked capture says in its header on which link a packet was. Fields cannot be asked for that, for Wireshark does not make
+-- them when it reads a file for the first time; so the header's dissector is called from here.
 local cooked = Proto("cooked_link", "Link of a cooked capture")
 local encapsulations = DissectorTable.get("wtap_encap")
 local dissect_cooked = encapsulations:get_dissector(wtap.SLL2)

@@ -11,13 +11,16 @@ for opcode, command in pairs(commands) do names.command_names[opcode] = command[
 local cxl = Proto("cxl", "CXL Component Command Interface")
 local fields, proto_fields = load_part("fields")(names, messages.fields, bit_and)
 cxl.fields = proto_fields
+--- A note on a message; the name is that of its filter.
+local function expert_field(name, text, group, severity) return ProtoExpert.new("cxl.expert." .. name, text, group, severity) end
+local groups, severities = expert.group, expert.severity
 local experts = {
-    short = ProtoExpert.new("cxl.expert.short", "Shorter than its layout", expert.group.MALFORMED, expert.severity.ERROR),
-    long = ProtoExpert.new("cxl.expert.long", "Longer than its layout", expert.group.UNDECODED, expert.severity.WARN),
-    length = ProtoExpert.new("cxl.expert.length", "Payload length is not that of the message", expert.group.MALFORMED, expert.severity.ERROR),
-    reserved = ProtoExpert.new("cxl.expert.reserved", "Reserved bytes are set", expert.group.PROTOCOL, expert.severity.NOTE),
-    refused = ProtoExpert.new("cxl.expert.refused", "The command was refused", expert.group.RESPONSE_CODE, expert.severity.NOTE),
-    unknown = ProtoExpert.new("cxl.expert.unknown", "Command without a layout here", expert.group.UNDECODED, expert.severity.NOTE),
+    short = expert_field("short", "Shorter than its layout", groups.MALFORMED, severities.ERROR),
+    long = expert_field("long", "Longer than its layout", groups.UNDECODED, severities.WARN),
+    length = expert_field("length", "Payload length is not that of the message", groups.MALFORMED, severities.ERROR),
+    reserved = expert_field("reserved", "Reserved bytes are set", groups.PROTOCOL, severities.NOTE),
+    refused = expert_field("refused", "The command was refused", groups.RESPONSE_CODE, severities.NOTE),
+    unknown = expert_field("unknown", "Command without a layout here", groups.UNDECODED, severities.NOTE),
 }
 cxl.experts = experts
 

@@ -11,7 +11,8 @@ local proto_fields = {
 }
 
 local constructors = {
-    [8] = ProtoField.uint8, [16] = ProtoField.uint16, [24] = ProtoField.uint24, [32] = ProtoField.uint32, [64] = ProtoField.uint64,
+    [8] = ProtoField.uint8, [16] = ProtoField.uint16, [24] = ProtoField.uint24, [32] = ProtoField.uint32,
+    [64] = ProtoField.uint64,
 }
 
 --- "1 GiB", "512 MiB", "100 B": exact, in the largest unit that divides it.
@@ -134,7 +135,8 @@ for line in descriptions:gmatch("[^\n]+") do
         if field.flag then
             proto_fields[name] = ProtoField.bool(path, title, field.bits, nil, field.mask)
         else
-            proto_fields[name] = constructors[field.bits](path, title, field.hexadecimal and base.HEX or base.DEC, values, field.mask)
+            local shown_in = field.hexadecimal and base.HEX or base.DEC
+            proto_fields[name] = constructors[field.bits](path, title, shown_in, values, field.mask)
         end
         field.show = function(tree, range) return show_number(tree, proto_fields[name], range, field) end
         field.bare = field.flag or values ~= nil

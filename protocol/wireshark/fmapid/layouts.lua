@@ -1,8 +1,8 @@
 -- Runs layouts (see messages.lua) over bytes.
 --
--- A step is a function of (state, tree, index); it adds what lies at state.at to the tree, moves state.at, and returns false if the
--- payload ended before it did. state: tvb; start, at and stop, offsets in it; values and texts of the fields so far; info, what the
--- Info column says.
+-- A step is a function of (state, tree, index); it adds what lies at state.at to the tree, moves state.at, and returns false if
+-- the payload ended before it did. state: tvb; start, at and stop, offsets in it; values and texts of the fields so far; info,
+-- what the Info column says.
 
 --- Returns a compiler of layouts, a constructor of the step of a field as long as a count, and the table of steps written =name.
 return function(fields, structures, experts)
@@ -11,7 +11,7 @@ return function(fields, structures, experts)
 local summaries = {
     extent = "start length tag", range = "start length", host_region = "base region_length", fm_region = "base region_length",
     tag_info = "tag", log = "identifier log_size", effect = "effect_opcode", backend = "tag backend_size backend_state",
-    link = "link_id link_role listener", record = "event_type",
+    link = "link_id link_role listener", held = "start length tag held_state", record = "event_type",
 }
 
 local compile
@@ -58,11 +58,11 @@ local function field_step(token)
     end
 end
 
-local function sized_field_step(name, counter)
+local function sized_field_step(name, counter, shown)
     return function(state, tree)
         local size = counter == "*" and state.stop - state.at or state.values[counter]
         if not has(state, tree, size) then return false end
-        if size > 0 then note(state, name, false, fields[name].show(tree, state.tvb(state.at, size))) end
+        if size > 0 then note(state, name, shown, fields[name].show(tree, state.tvb(state.at, size))) end
         state.at = state.at + size
         return true
     end
@@ -102,7 +102,7 @@ end
 function compile(layout)
     local steps = {}
     for optional, token in layout:gmatch("(%??)(%S+)") do
-        local name, open, counter = token:match("^([%w_]+)([%[%(])([%w_*]+)[%]%)]$")
+        local name, open, counter = token:match("^!?([%w_]+)([%[%(])([%w_*]+)[%]%)]$")
         local step
         if token:sub(1, 1) == "-" then
             step = reserved_step(tonumber(token:sub(2)))
@@ -112,7 +112,7 @@ function compile(layout)
         elseif open == "[" then
             step = list_step(name, counter)
         elseif open == "(" then
-            step = sized_field_step(name, counter)
+            step = sized_field_step(name, counter, token:sub(1, 1) == "!")
         elseif structures[token] and not fields[token] then
             step = structure_step(token, (token:gsub("^%l", string.upper):gsub("_", " ")))
         else

@@ -3,7 +3,8 @@
 -- Wireshark has a dissector of its own since 4.2. This one takes its place, also there: it keeps links apart whose endpoints have
 -- the same IDs, as all links of fmapid have, and it can be called for several packets of one frame.
 
---- Returns the protocol, the table of its message types, and a function that dissects one packet: (tvb, pinfo, tree, index in its frame).
+--- Returns the protocol, the table of its message types, and a function that dissects one packet: (tvb, pinfo, tree, index), the
+--- index being that of the packet in its frame.
 return function(frame)
 
 local mctp = frame.protocol("mctp", "Management Component Transport Protocol")
@@ -27,7 +28,8 @@ local mctp_gap = ProtoExpert.new("mctp.gap", "Packet does not continue a message
 mctp.experts = { mctp_bad, mctp_gap }
 
 -- Since 4.2 Wireshark makes this table, and registers NVMe-MI and others in it. Dissectors get the message type byte as well.
-local message_types = DissectorTable.get("mctp.type") or DissectorTable.new("mctp.type", "MCTP type", ftypes.UINT8, base.HEX, mctp)
+local message_types = DissectorTable.get("mctp.type")
+    or DissectorTable.new("mctp.type", "MCTP type", ftypes.UINT8, base.HEX, mctp)
 
 --- Messages that lack their end, by endpoints and tag; and by frame and place what every packet belongs to.
 local unfinished, packets = {}, {}

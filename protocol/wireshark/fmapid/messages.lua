@@ -12,16 +12,18 @@ local structures = {
     extent = "start length tag sequence -6",
     range = "start length -8",
     host_region = "base decode_length region_length block_size dsmad_handle sanitizes_on_release -3",
-    fm_region = "base decode_length region_length block_size attributes|non_volatile|sharable|hw_coherent|interconnect_dcd|read_only"
-        .. " -3 sanitizes_on_release -3",
+    fm_region = "base decode_length region_length block_size "
+        .. "attributes|non_volatile|sharable|hw_coherent|interconnect_dcd|read_only -3 sanitizes_on_release -3",
     tag_info = "tag held_by_fm -3 references pending",
     log = "identifier log_size",
-    effect = "effect_opcode effects|effect_0|effect_1|effect_2|effect_3|effect_4|effect_5|effect_6|effect_8|effect_9|effect_10|effect_11",
+    effect = "effect_opcode effects|effect_0|effect_1|effect_2|effect_3|effect_4|effect_5|effect_6|effect_8|effect_9|effect_10"
+        .. "|effect_11",
     backend = "tag backend_size backend_id backend_kind huge_pages backend_state -1 backend_hosts -6",
-    link = "link_id link_role link_host link_binding link_eid link_uid link_pid -4 link_commands link_received link_sent link_dropped"
-        .. " -8 listener",
-    record = "format record_length severity|record_flags|permanent|maintenance|degraded|replacement|subclass_valid|ld_valid|head_valid"
-        .. " handle related_handle timestamp maintenance_class maintenance_subclass ld_id head_id -11 =record_data",
+    link = "link_id link_role link_host link_binding link_eid link_uid link_pid -4 link_commands link_received link_sent"
+        .. " link_dropped -8 listener",
+    held = "start length tag sequence -6 held_state region -6",
+    record = "format record_length severity|record_flags|permanent|maintenance|degraded|replacement|subclass_valid|ld_valid"
+        .. "|head_valid handle related_handle timestamp maintenance_class maintenance_subclass ld_id head_id -11 =record_data",
     capacity_event = "event_type available_valid host region more -2 extent -24 available_extents available_tags",
 }
 local settings = "settings|notify_0|notify_1|notify_2|notify_3|notify_4|notify_15"
@@ -31,7 +33,8 @@ local room = " supported_extents available_extents supported_tags available_tags
 
 -- opcode = { name, request, response }
 local commands = {
-    [0x0001] = { "Identify", "", "vendor_id device_id subsystem_vendor_id subsystem_id serial_number request_limit component_type" },
+    [0x0001] = { "Identify", "",
+        "vendor_id device_id subsystem_vendor_id subsystem_id serial_number request_limit component_type" },
     [0x0002] = { "Background Operation Status", "", "in_progress|percent -1 operation operation_code operation_status" },
     [0x0003] = { "Get Response Message Limit", "", "!response_limit" },
     [0x0004] = { "Set Response Message Limit", "!response_limit", "!response_limit" },
@@ -49,7 +52,8 @@ local commands = {
     [0x0301] = { "Set Timestamp", "timestamp", "" },
     [0x0400] = { "Get Supported Logs", "", "log_count -6 log[log_count]" },
     [0x0401] = { "Get Log", "!identifier log_offset log_length", "=log_data" },
-    [0x0405] = { "Get Supported Logs Sub-List", "maximum_logs start_log", "logs_returned -1 log_total start_log -3 log[logs_returned]" },
+    [0x0405] = { "Get Supported Logs Sub-List", "maximum_logs start_log",
+        "logs_returned -1 log_total start_log -3 log[logs_returned]" },
     [0x4000] = { "Identify Memory Device", "",
         "firmware_revision total_capacity volatile_capacity persistent_capacity partition_alignment informational_log_size"
         .. " warning_log_size failure_log_size fatal_log_size label_storage_size poison_list_maximum inject_poison_limit"
@@ -63,15 +67,16 @@ local commands = {
     [0x5300] = { "Tunnel Management Command", "port_or_ld tunnel_target tunnel_length =tunnel", "tunnel_length -2 =tunnel" },
     [0x5600] = { "Get DCD Info", "",
         "hosts regions -2 selection_policies|free|contiguous|prescriptive -2 removal_policies|by_tag|removal_prescriptive"
-        .. " sanitize_mask -1 dynamic_capacity block_sizes_0 block_sizes_1 block_sizes_2 block_sizes_3 block_sizes_4 block_sizes_5"
-        .. " block_sizes_6 block_sizes_7" },
+        .. " sanitize_mask -1 dynamic_capacity block_sizes_0 block_sizes_1 block_sizes_2 block_sizes_3 block_sizes_4"
+        .. " block_sizes_5 block_sizes_6 block_sizes_7" },
     [0x5601] = { "Get Host DC Region Configuration", "!host region_count start_region",
         "!host regions_available regions_returned fm_region[regions_returned]" .. room },
     [0x5602] = { "Set DC Region Configuration", "!region -3 !block_size sanitizes_on_release -3",
         "?region -3 block_size sanitizes_on_release -3" },
     [0x5603] = { "Get DC Region Extent Lists", "!host -2 extents_wanted start_index",
         "!host -2 start_index extents_returned extent_total generation -4 extent[extents_returned]" },
-    [0x5604] = { "Initiate Dynamic Capacity Add", "!host !selection_policy region !length !tag ?extent_count extent[extent_count]", "" },
+    [0x5604] = { "Initiate Dynamic Capacity Add",
+        "!host !selection_policy region !length !tag ?extent_count extent[extent_count]", "" },
     [0x5605] = { "Initiate Dynamic Capacity Release",
         "!host !removal_policy|!forced|!sanitizes -1 !length !tag ?extent_count extent[extent_count]", "" },
     [0x5606] = { "Dynamic Capacity Add Reference", "!tag", "" },
@@ -79,13 +84,16 @@ local commands = {
     [0x5608] = { "Dynamic Capacity List Tags", "start_index maximum",
         "generation total returned references_valid|pending_valid -3 tag_info[returned]" },
     [0xC000] = { "Create Tagged Backend",
-        "!tag !backend_size backend_kind huge_pages path_length name_length -3 path(path_length) name(name_length)", "backend_id -4" },
+        "!tag !backend_size backend_kind huge_pages path_length name_length -3 path(path_length) !name(name_length)",
+        "backend_id -4" },
     [0xC001] = { "Delete Tagged Backend", "!tag", "" },
     [0xC002] = { "List Tagged Backends", "start_index maximum", "generation total returned -4 backend[returned]" },
-    [0xC003] = { "Get Tagged Backend", "!tag", structures.backend .. " path_length name_length -5 path(path_length) name(name_length)" },
+    [0xC003] = { "Get Tagged Backend", "!tag",
+        structures.backend .. " path_length name_length -5 path(path_length) !name(name_length)" },
     [0xC010] = { "Get Release Status", "!tag", "!release_status -7" },
     [0xC011] = { "List Links", "start_index maximum", "-4 total returned -4 link[returned]" },
     [0xC012] = { "Open Trace", "!link_id", "-8" },
+    [0xC013] = { "List Host Extents", "!host -2 maximum start", "returned more -3 next held[returned]" },
     [0xC020] = { "Get Extent Descriptor", "!start", "!start !length offset huge_pages|is_file -7" },
 }
 
@@ -243,6 +251,8 @@ name_length u8 Length of name
 path text Path
 name text Name
 release_status u8 Release status = release_states
+next x64 Start of the next request
+held_state u8 State = held_states
 offset x64 Offset in the descriptor's file
 link_id u64 Link
 link_role u8 Role = link_roles

@@ -10,9 +10,9 @@ names.return_codes = {
     [0x0E] = "Invalid Handle", [0x0F] = "Invalid Physical Address", [0x10] = "Inject Poison Limit Reached",
     [0x11] = "Permanent Media Failure", [0x12] = "Aborted", [0x13] = "Invalid Security State", [0x14] = "Incorrect Passphrase",
     [0x15] = "Unsupported Mailbox or CCI", [0x16] = "Invalid Payload Length", [0x17] = "Invalid Log", [0x18] = "Interrupted",
-    [0x19] = "Unsupported Feature Version", [0x1A] = "Unsupported Feature Selection Value", [0x1B] = "Feature Transfer in Progress",
-    [0x1C] = "Feature Transfer Out of Order", [0x1D] = "Resources Exhausted", [0x1E] = "Invalid Extent List",
-    [0x1F] = "Transfer Out of Order", [0x20] = "Request Abort Background Operation Not Supported",
+    [0x19] = "Unsupported Feature Version", [0x1A] = "Unsupported Feature Selection Value",
+    [0x1B] = "Feature Transfer in Progress", [0x1C] = "Feature Transfer Out of Order", [0x1D] = "Resources Exhausted",
+    [0x1E] = "Invalid Extent List", [0x1F] = "Transfer Out of Order", [0x20] = "Request Abort Background Operation Not Supported",
 }
 
 -- Why fmapid refused: the vendor specific extended status of a refusal. Section 4 of ../README.md.
@@ -80,6 +80,9 @@ names.reasons = {
     [94] = "this link cannot carry descriptors",
     [95] = "the service has no descriptors left",
     [96] = "the memory could not be made or changed",
+    [97] = "the name is longer than 63 bytes, has control characters, or does not stand for the tag",
+    [98] = "too many traces are open",
+    [99] = "there is no such link",
     [100] = "the change could not be made durable and was undone; the service's log says why",
     [101] = "a change just before could not be made durable and was undone; ask again",
     [102] = "the state on disk can neither be written nor read; the service's log says why",
@@ -97,7 +100,10 @@ names.component_types = { [0] = "switch", [3] = "Type 3 device", [4] = "GFD" }
 names.selection_policies = { [0] = "free", [1] = "contiguous", [2] = "prescriptive", [3] = "enable shared access" }
 names.removal_policies = { [0] = "tag-based", [1] = "prescriptive" }
 names.backend_kinds = { [0] = "anonymous memory", [1] = "file" }
-names.backend_states = { [0] = "free", [1] = "offered", [2] = "accepted", [3] = "held by the FM's reference", [4] = "quarantined" }
+names.backend_states = {
+    [0] = "free", [1] = "offered", [2] = "accepted", [3] = "held by the FM's reference", [4] = "quarantined",
+}
+names.held_states = { [0] = "offered", [1] = "accepted", [2] = "accepted and asked back" }
 names.release_states = { [0] = "not found", [1] = "not released", [2] = "released" }
 names.link_roles = { [0] = "fm", [1] = "host", [2] = "control" }
 names.link_bindings = { [0] = "serial, stream socket", [1] = "serial, terminal", [2] = "packet" }

@@ -11,10 +11,11 @@ local serial_fields = {
     skipped = ProtoField.bytes("mctp_serial.skipped", "Bytes outside of frames"),
 }
 serial.fields = serial_fields
-local wrong_check = ProtoExpert.new("mctp_serial.check", "Wrong frame check sequence", expert.group.CHECKSUM, expert.severity.ERROR)
+local wrong_check = ProtoExpert.new("mctp_serial.check", "Wrong frame check sequence", expert.group.CHECKSUM,
+    expert.severity.ERROR)
 local outside = ProtoExpert.new("mctp_serial.outside", "Bytes outside of frames", expert.group.PROTOCOL, expert.severity.WARN)
 serial.experts = { wrong_check, outside }
-serial.prefs.port = Pref.uint("TCP port", 0, "TCP port of fmapid's serial links, in addition to those that are recognized (0: none)")
+serial.prefs.port = Pref.uint("TCP port", 0, "TCP port of serial links, in addition to those that are recognized (0: none)")
 
 local FLAG, ESCAPE, REVISION = 0x7E, 0x7D, 0x01
 
@@ -54,7 +55,8 @@ local function frame_at(bytes, start)
     local check = bytes:get_index(at) * 256 + bytes:get_index(at + 1)
     -- The closing flag may be the next frame's first one.
     local shared = at + 3 < stop and bytes:get_index(at + 3) == REVISION
-    return { packet = packet, check = check, correct = check == frame_check(packet), check_at = at, after = at + (shared and 2 or 3) }
+    local after = at + (shared and 2 or 3)
+    return { packet = packet, check = check, correct = check == frame_check(packet), check_at = at, after = after }
 end
 
 local function show_frame(tvb, pinfo, tree, start, found, index)
@@ -117,7 +119,9 @@ end
 
 --- A TCP segment that begins with a frame's first bytes, and if the frame is whole, has its check sequence right.
 serial:register_heuristic("tcp", function(tvb, pinfo, tree)
-    if tvb:len() < 4 or tvb(0, 2):uint() ~= FLAG * 256 + REVISION or tvb(2, 1):uint() < 5 or tvb(3, 1):uint() ~= 1 then return false end
+    if tvb:len() < 4 or tvb(0, 2):uint() ~= FLAG * 256 + REVISION then return false end
+    local packet_length, version = tvb(2, 1):uint(), tvb(3, 1):uint()
+    if packet_length < 5 or version ~= 1 then return false end
     local found = frame_at(tvb:bytes(), 0)
     if not found or found ~= "more" and not found.correct then return false end
     pinfo.conversation = serial
