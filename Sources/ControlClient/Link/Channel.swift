@@ -3,6 +3,14 @@ import CXLWire
 import Glibc
 import MCTP
 
+/// Which way bytes went on a link.
+public enum LinkDirection: Sendable, Equatable {
+    case sent, received
+}
+
+/// Is called with the bytes that a link sent or received: datagrams whole, a stream in the pieces in which it came.
+public typealias LinkTap = @Sendable (LinkDirection, ArraySlice<UInt8>) -> Void
+
 /// Carries MCTP packets on one connection. One message is sent at a time; packets are received one by one.
 struct Channel: ~Copyable {
     /// Descriptors that one message may bring.
@@ -17,6 +25,8 @@ struct Channel: ~Copyable {
     let framing: Framing
     /// MCTP packets that are sent on a packet link have at most this many bytes, transport header included.
     private let packetSize: Int
+    /// Sees all bytes that pass.
+    private let tap: LinkTap?
     private var decoder = SerialDecoder()
     /// Bytes read from a stream and not yet decoded.
     private var stream: [UInt8] = []
@@ -27,7 +37,8 @@ struct Channel: ~Copyable {
     /// Descriptors that came and were not taken yet.
     private var descriptors: [Descriptor] = []
 
-    init(_ descriptor: Descriptor, framing: Framing, packetSize: Int) {
+    init(_ descriptor: Descriptor, framing: Framing, packetSize: Int, tap: LinkTap? = nil) {
+        self.tap = tap
         self.descriptor = descriptor
         self.framing = framing
         self.packetSize = packetSize
@@ -83,6 +94,7 @@ struct Channel: ~Copyable {
                 return unsafe Glibc.write(descriptor.number, bytes.baseAddress, bytes.count)
             }
             if count >= 0 {
+                tap?(.sent, rest.prefix(count))
                 rest = rest.dropFirst(count)
                 continue
             }
@@ -159,7 +171,9 @@ struct Channel: ~Copyable {
         streamOffset = 0
         let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor.number, $0.baseAddress, $0.count) }
         try check(count)
-        if count > 0 { stream += buffer[..<count] }
+        guard count > 0 else { return }
+        tap?(.received, buffer[..<count])
+        stream += buffer[..<count]
     }
 
     private mutating func readDatagram() throws(ClientError) -> Bool {
@@ -179,6 +193,7 @@ struct Channel: ~Copyable {
         guard descriptors.count <= Self.maximumDescriptors else {
             throw .violation("the service sent more descriptors than a message may hold")
         }
+        tap?(.received, buffer[..<count])
         packet = Array(buffer[..<count])
         return true
     }

@@ -47,6 +47,6 @@ func wait(for descriptor: Int32, _ events: Int32, until deadline: Deadline, inte
 }
 
 /// Waits until the deadline, or until `interrupt` can be read; answers whether it can.
-func pause(until deadline: Deadline, interrupt: Int32? = nil) -> Bool {
+public func pause(until deadline: Deadline, interrupt: Int32? = nil) -> Bool {
     wait(for: -1, 0, until: deadline, interrupt: interrupt) == .interrupted
 }

@@ -22,6 +22,9 @@ public struct Link: ~Copyable {
         /// Bytes of the largest packet that is sent on a packet link, transport header included.
         public var packetSize = PacketBinding.defaultMaximumPacket
 
+        /// Sees all bytes that pass.
+        public var tap: LinkTap?
+
         public init() {}
     }
 
@@ -29,6 +32,8 @@ public struct Link: ~Copyable {
     static let ownEID: EndpointID = 8
 
     public let settings: Settings
+    /// How packets travel on this link.
+    public var framing: Framing { channel.framing }
     private var channel: Channel
     private var endpoint: Endpoint
     private var messageTag: UInt8 = 0
@@ -46,7 +51,7 @@ public struct Link: ~Copyable {
     init(_ descriptor: Descriptor, framing: Framing, _ settings: Settings) {
         descriptor.setFlags { $0 | O_NONBLOCK }
         self.settings = settings
-        channel = Channel(descriptor, framing: framing, packetSize: settings.packetSize)
+        channel = Channel(descriptor, framing: framing, packetSize: settings.packetSize, tap: settings.tap)
         endpoint = Endpoint(.init(eid: Self.ownEID, maximumPacket: Channel.largestPacket))
     }
 

@@ -90,8 +90,11 @@ struct MapLegend {
     // MARK: Glyphs
 
     private var glyphs: StyledLine {
+        Self.glyphs(style, map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted])
+    }
+
+    static func glyphs(_ style: MapStyle, _ states: [ExtentState]) -> StyledLine {
         var line = StyledLine()
-        let states: [ExtentState] = map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted]
         for state in states { line.append("\(style.glyph(state)) \(state.name)   ") }
         line.append("\(style.free) free")
         return line

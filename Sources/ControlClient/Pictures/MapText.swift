@@ -20,6 +20,9 @@ public struct MapText {
         [title, ""] + bars + [""] + MapLegend(map, keys: keys, style: style).lines + notes
     }
 
+    /// What the glyphs of the bars mean.
+    public static func glyphs(_ style: MapStyle) -> StyledLine { MapLegend.glyphs(style, [.accepted, .releasing, .offered]) }
+
     // MARK: Title
 
     /// `2 hosts, 1 region of 4 GiB each, blocks of 2 MiB`.

@@ -59,19 +59,14 @@ enum OutputFile {
     static func replace(_ path: String, with bytes: [UInt8]) throws(ClientError) {
         let number = try open(path)
         defer { close(number) }
-        guard Output.write(bytes, to: number) else { throw .unmet("cannot write \(path): \(text(errno))") }
+        guard Output.write(bytes, to: number) else { throw .unmet("cannot write \(path): \(errorText(errno))") }
     }
 
     /// An empty file with this path, open for writing.
     static func open(_ path: String) throws(ClientError) -> Int32 {
         let number = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard number >= 0 else { throw .unmet("cannot write \(path): \(text(errno))") }
+        guard number >= 0 else { throw .unmet("cannot write \(path): \(errorText(errno))") }
         return number
-    }
-
-    private static func text(_ code: Int32) -> String {
-        // strerror returns a string that ends in zero and stays until the next call; nobody else calls it meanwhile.
-        unsafe String(cString: strerror(code))
     }
 }
 

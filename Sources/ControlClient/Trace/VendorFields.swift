@@ -1,0 +1,80 @@
+import CXLWire
+
+extension TaggedBackend {
+    fileprivate var fieldWords: String {
+        let state =
+            switch state {
+            case .free: "free"
+            case .offered: "offered"
+            case .accepted: "accepted by \(counted(Int(hosts), "host"))"
+            case .referenced: "referenced"
+            case .quarantined: "quarantined"
+            case nil: "state \(stateCode)"
+            }
+        return "\(tag), \(Size.text(size)) of \(words), \(state)"
+    }
+}
+
+private let hostExtent: @Sendable (ListHostExtents.HostExtent) -> String = { entry in
+    "\(entry.extent.words), \(entry.state?.name ?? "state \(entry.stateCode)")"
+}
+
+/// Commands C000h and up: those of fmapid.
+let vendorReaders: [Opcode: PayloadReaders] = [
+    .createTaggedBackend: .init(
+        { payload throws(ReturnCode) in
+            let request = try CreateTaggedBackend.Request(payload)
+            let header = request.header
+            let kind =
+                switch header.kind {
+                case .anonymous: header.usesHugePages ? "huge pages" : "memory"
+                case .file: "file"
+                case nil: "\(header.kindCode)"
+                }
+            var fields: [MessageField] = [
+                .key("tag", header.tag.words), .key("size", Size.text(header.size)), .key("kind", kind),
+            ]
+            if header.pathLength > 0 { fields.append(.key("path", request.entries.text.map(printable) ?? "not UTF-8")) }
+            return fields
+        }, fields(CreateTaggedBackend.Response.self) { [.key("id", $0.id)] }),
+    .deleteTaggedBackend: .init(tagField, noFields),
+    .listTaggedBackends: .init(
+        fields(ListTaggedBackends.Request.self) { [.key("first", $0.start), .key("at most", $0.maximum)] },
+        listFields(
+            ListTaggedBackends.Header.self, "backend", { [.key("of", $0.total), .other("generation", $0.generation)] },
+            entry: { $0.fieldWords })),
+    .getTaggedBackend: .init(
+        tagField,
+        { payload throws(ReturnCode) in
+            let answer = try GetTaggedBackend.Response(payload)
+            var fields: [MessageField] = [.key("backend", answer.header.backend.fieldWords)]
+            if answer.header.pathLength > 0 { fields.append(.key("path", answer.entries.text.map(printable) ?? "not UTF-8")) }
+            return fields
+        }),
+    .getReleaseStatus: .init(
+        tagField,
+        fields(GetReleaseStatus.Response.self) {
+            let status =
+                switch $0.status {
+                case .notFound: "not found"
+                case .notReleased: "not released"
+                case .released: "released"
+                case nil: "\($0.statusCode)"
+                }
+            return [.key("status", status)]
+        }),
+    .listHostExtents: .init(
+        fields(ListHostExtents.Request.self) {
+            [.key("host", $0.hostID), .key("at most", $0.maximum), .key("from", address($0.start))]
+        },
+        listFields(
+            ListHostExtents.Header.self, "extent", { [.key("host", $0.hostID), .other("more", $0.hasMore)] }, entry: hostExtent)),
+    .getExtentDescriptor: .init(
+        fields(GetExtentDescriptor.Request.self) { [.key("address", address($0.start))] },
+        fields(GetExtentDescriptor.Response.self) {
+            [
+                .key("extent", DPARange(start: $0.start, length: $0.length).words), .key("file offset", address($0.offset)),
+                .other("huge pages", $0.usesHugePages), .other("file", $0.isFile),
+            ]
+        }),
+]
