@@ -5,9 +5,9 @@ public struct CapacityMap: Sendable, Equatable {
     /// An extent and what it is doing.
     public struct Piece: Sendable, Hashable {
         public var extent: Extent
-        public var state: ExtentState
+        public var state: ListHostExtents.State
 
-        public init(_ extent: Extent, _ state: ExtentState) {
+        public init(_ extent: Extent, _ state: ListHostExtents.State) {
             self.extent = extent
             self.state = state
         }
@@ -47,11 +47,14 @@ public struct CapacityMap: Sendable, Equatable {
 
     public var hosts: [Host]
     public var backends: [TaggedBackend]
+    /// Names of backends that hosts have or are offered.
+    public var names: [Tag: String]
     /// The device tells of offers and requests for release; otherwise all that is shown is accepted.
     public var showsOffers: Bool
 
-    public init(hosts: [Host], backends: [TaggedBackend] = [], showsOffers: Bool = true) {
+    public init(hosts: [Host], backends: [TaggedBackend] = [], names: [Tag: String] = [:], showsOffers: Bool = true) {
         self.hosts = hosts
+        self.names = names
         self.backends = backends
         self.showsOffers = showsOffers
     }
@@ -73,6 +76,18 @@ public struct CapacityMap: Sendable, Equatable {
             backends = try link.backends().entries
         } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
             // Another device than fmapid has none.
+        }
+    }
+
+    /// Asks for the names of the first so many backends of the map.
+    public mutating func readNames(_ link: inout Link, most: Int = 64) throws(ClientError) {
+        for use in tags.filter({ $0.backend != nil }).prefix(most) {
+            do throws(ClientError) {
+                let name = try link.backend(use.tag).name ?? ""
+                names[use.tag] = name.isEmpty ? nil : printable(name)
+            } catch .refused {
+                // It was deleted a moment ago.
+            }
         }
     }
 
@@ -99,8 +114,10 @@ public struct TagUse: Sendable, Equatable {
     /// Bytes that the host with the most of it has or is offered: what is shared counts once. Untagged capacity counts whole.
     public let size: UInt64
     /// Hosts by what they do with it, ascending.
-    public let hosts: [ExtentState: [Int]]
+    public let hosts: [ListHostExtents.State: [Int]]
     public let backend: TaggedBackend?
+    /// Name of the backend.
+    public let name: String?
 }
 
 extension CapacityMap {
@@ -108,7 +125,7 @@ extension CapacityMap {
     public var tags: [TagUse] {
         var order: [Tag] = []
         var sizes: [Tag: [Int: UInt64]] = [:]
-        var hosts: [Tag: [ExtentState: [Int]]] = [:]
+        var hosts: [Tag: [ListHostExtents.State: [Int]]] = [:]
         for host in self.hosts {
             for piece in host.regions.flatMap(\.pieces) {
                 let tag = piece.extent.tag
@@ -124,12 +141,12 @@ extension CapacityMap {
         return order.map { tag in
             let all = sizes[tag, default: [:]].values
             let size = tag.isNone ? all.reduce(0, &+) : all.max() ?? 0
-            return TagUse(tag: tag, size: size, hosts: hosts[tag, default: [:]], backend: backends[tag])
+            return TagUse(tag: tag, size: size, hosts: hosts[tag, default: [:]], backend: backends[tag], name: names[tag])
         }
     }
 
     /// Bytes in these states.
-    static func bytes(_ pieces: [Piece], _ states: Set<ExtentState>) -> UInt64 {
+    static func bytes(_ pieces: [Piece], _ states: Set<ListHostExtents.State>) -> UInt64 {
         pieces.reduce(0) { states.contains($1.state) ? $0 &+ $1.extent.length : $0 }
     }
 }

@@ -15,7 +15,7 @@ extension TaggedBackend {
     }
 }
 
-private let hostExtent: @Sendable (ListHostExtents.HostExtent) -> String = { entry in
+private let hostExtent: @Sendable (ListHostExtents.Item) -> String = { entry in
     "\(entry.extent.words), \(entry.state?.name ?? "state \(entry.stateCode)")"
 }
 
@@ -34,7 +34,8 @@ let vendorReaders: [Opcode: PayloadReaders] = [
             var fields: [MessageField] = [
                 .key("tag", header.tag.words), .key("size", Size.text(header.size)), .key("kind", kind),
             ]
-            if header.pathLength > 0 { fields.append(.key("path", request.entries.text.map(printable) ?? "not UTF-8")) }
+            if header.pathLength > 0 { fields.append(.key("path", request.path.map(printable) ?? "not UTF-8")) }
+            if header.nameLength > 0 { fields.append(.key("name", request.name.map(printable) ?? "not UTF-8")) }
             return fields
         }, fields(CreateTaggedBackend.Response.self) { [.key("id", $0.id)] }),
     .deleteTaggedBackend: .init(tagField, noFields),
@@ -48,7 +49,8 @@ let vendorReaders: [Opcode: PayloadReaders] = [
         { payload throws(ReturnCode) in
             let answer = try GetTaggedBackend.Response(payload)
             var fields: [MessageField] = [.key("backend", answer.header.backend.fieldWords)]
-            if answer.header.pathLength > 0 { fields.append(.key("path", answer.entries.text.map(printable) ?? "not UTF-8")) }
+            if answer.header.pathLength > 0 { fields.append(.key("path", answer.path.map(printable) ?? "not UTF-8")) }
+            if answer.header.nameLength > 0 { fields.append(.key("name", answer.name.map(printable) ?? "not UTF-8")) }
             return fields
         }),
     .getReleaseStatus: .init(
@@ -68,7 +70,16 @@ let vendorReaders: [Opcode: PayloadReaders] = [
             [.key("host", $0.hostID), .key("at most", $0.maximum), .key("from", address($0.start))]
         },
         listFields(
-            ListHostExtents.Header.self, "extent", { [.key("host", $0.hostID), .other("more", $0.hasMore)] }, entry: hostExtent)),
+            ListHostExtents.Header.self, "extent", { [MessageField("more", $0.hasMore ? "yes" : "no", isKey: $0.hasMore)] },
+            entry: hostExtent)),
+    .listLinks: .init(
+        fields(ListLinks.Request.self) { [.key("first", $0.start), .key("at most", $0.maximum)] },
+        listFields(
+            ListLinks.Header.self, "link", { [.key("of", $0.total)] },
+            entry: { "\($0.id) \(printable($0.listener)), \($0.commands) commands" })),
+    .openTrace: .init(
+        fields(OpenTrace.Request.self) { [.key("link", $0.link == 0 ? "all" : "\($0.link)")] },
+        fields(OpenTrace.Response.self) { _ in [] }),
     .getExtentDescriptor: .init(
         fields(GetExtentDescriptor.Request.self) { [.key("address", address($0.start))] },
         fields(GetExtentDescriptor.Response.self) {

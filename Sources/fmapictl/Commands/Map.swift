@@ -32,7 +32,8 @@ struct Map: ToolCommand {
 
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(global.choose(.fm))
-        let map = try CapacityMap(&link)
+        var map = try CapacityMap(&link)
+        try map.readNames(&link)
         var keys = TagKeys()
         keys.update(map.tags.map(\.tag))
         if let svg { return try write(MapSVG(map, keys: keys, showsAll: all).document, to: svg, out) }
@@ -104,10 +105,11 @@ extension CapacityMap.Piece {
 
 extension TagUse {
     fileprivate var json: JSON {
-        let numbers = { (state: ExtentState) in JSON.array(hosts[state, default: []].map(JSON.count)) }
+        let numbers = { (state: ListHostExtents.State) in JSON.array(hosts[state, default: []].map(JSON.count)) }
         return .object([
             "tag": tag.json, "size": .number(size), "accepted": numbers(.accepted), "askedBack": numbers(.releasing),
             "offered": numbers(.offered), "backend": backend.map { .object($0.members) } ?? .null,
+            "name": .optional(name),
         ])
     }
 }
