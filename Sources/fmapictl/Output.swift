@@ -58,6 +58,9 @@ final class Output {
         write(Emphasis.bad.applied(to: prefix, colour: allowsColour(STDERR_FILENO)) + text + "\n")
     }
 
+    /// A line on standard error that is no failure.
+    static func note(_ text: String) { write(text + "\n") }
+
     /// A line of progress on standard error, if that is a terminal; the next one takes its place.
     static func progress(_ text: String) {
         guard isatty(STDERR_FILENO) == 1 else { return }
