@@ -5,9 +5,9 @@ public struct CapacityMap: Sendable, Equatable {
     /// An extent and what it is doing.
     public struct Piece: Sendable, Hashable {
         public var extent: Extent
-        public var state: ListHostExtents.State
+        public var state: ExtentState
 
-        public init(_ extent: Extent, _ state: ListHostExtents.State) {
+        public init(_ extent: Extent, _ state: ExtentState) {
             self.extent = extent
             self.state = state
         }
@@ -114,7 +114,7 @@ public struct TagUse: Sendable, Equatable {
     /// Bytes that the host with the most of it has or is offered: what is shared counts once. Untagged capacity counts whole.
     public let size: UInt64
     /// Hosts by what they do with it, ascending.
-    public let hosts: [ListHostExtents.State: [Int]]
+    public let hosts: [ExtentState: [Int]]
     public let backend: TaggedBackend?
     /// Name of the backend.
     public let name: String?
@@ -125,7 +125,7 @@ extension CapacityMap {
     public var tags: [TagUse] {
         var order: [Tag] = []
         var sizes: [Tag: [Int: UInt64]] = [:]
-        var hosts: [Tag: [ListHostExtents.State: [Int]]] = [:]
+        var hosts: [Tag: [ExtentState: [Int]]] = [:]
         for host in self.hosts {
             for piece in host.regions.flatMap(\.pieces) {
                 let tag = piece.extent.tag
@@ -146,7 +146,7 @@ extension CapacityMap {
     }
 
     /// Bytes in these states.
-    static func bytes(_ pieces: [Piece], _ states: Set<ListHostExtents.State>) -> UInt64 {
+    static func bytes(_ pieces: [Piece], _ states: Set<ExtentState>) -> UInt64 {
         pieces.reduce(0) { states.contains($1.state) ? $0 &+ $1.extent.length : $0 }
     }
 }

@@ -93,7 +93,7 @@ struct MapLegend {
         Self.glyphs(style, map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted])
     }
 
-    static func glyphs(_ style: MapStyle, _ states: [ListHostExtents.State]) -> StyledLine {
+    static func glyphs(_ style: MapStyle, _ states: [ExtentState]) -> StyledLine {
         var line = StyledLine()
         for state in states { line.append("\(style.glyph(state)) \(state.name)   ") }
         line.append("\(style.free) free")
@@ -122,7 +122,7 @@ extension TaggedBackend {
 extension TagUse {
     /// Who does what with it, in at most `width` characters.
     func states(cut width: Int) -> String {
-        let order: [ListHostExtents.State] = [.accepted, .releasing, .offered]
+        let order: [ExtentState] = [.accepted, .releasing, .offered]
         let text = order.compactMap { state in hosts[state].map { state.phrase(ranges($0)) } }.joined(separator: "; ")
         return text.count <= width ? text : text.prefix(width - 1) + "…"
     }

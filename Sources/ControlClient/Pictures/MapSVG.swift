@@ -121,7 +121,7 @@ public struct MapSVG {
         svg.label(manyRegions ? "host \(row.host), region \(row.region.number)" : "host \(row.host)", Self.margin, middle)
         svg.rectangle(Self.barX, y, scaled(row.region.length), Self.barHeight, ["class": "free", "rx": "2"])
         for piece in row.region.pieces { draw(piece, of: row.region, &svg, y) }
-        let sums: [(Set<ListHostExtents.State>, Double)] = [([.accepted, .releasing], 72), ([.offered], 0)]
+        let sums: [(Set<ExtentState>, Double)] = [([.accepted, .releasing], 72), ([.offered], 0)]
         for (states, distance) in sums {
             let bytes = CapacityMap.bytes(row.region.pieces, states)
             svg.label(
@@ -158,7 +158,7 @@ public struct MapSVG {
 
     private func drawStates(_ svg: inout SVGWriter, _ y: Double) {
         var x = Self.margin
-        let states: [ListHostExtents.State] = map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted]
+        let states: [ExtentState] = map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted]
         for state in states {
             svg.swatch(x, y - 11, 26, 14, state, "#8b949e")
             svg.label(state.name, x + 34, y)
@@ -200,7 +200,7 @@ public struct MapSVG {
 extension SVGWriter {
     /// A piece of a colour, as it looks in a state.
     fileprivate mutating func swatch(
-        _ x: Double, _ y: Double, _ width: Double, _ height: Double, _ state: ListHostExtents.State, _ colour: String,
+        _ x: Double, _ y: Double, _ width: Double, _ height: Double, _ state: ExtentState, _ colour: String,
         title: String? = nil
     ) {
         switch state {

@@ -19,7 +19,7 @@ public struct MapStyle: Sendable, Equatable {
         self.showsAll = showsAll
     }
 
-    func glyph(_ state: ListHostExtents.State) -> String {
+    func glyph(_ state: ExtentState) -> String {
         switch state {
         case .accepted: unicode ? "█" : "#"
         case .releasing: unicode ? "▒" : "-"
@@ -36,7 +36,7 @@ public struct MapStyle: Sendable, Equatable {
     static let unlettered = "*"
 }
 
-extension ListHostExtents.State {
+extension ExtentState {
     public var name: String {
         switch self {
         case .offered: "offered"

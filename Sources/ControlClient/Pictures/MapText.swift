@@ -115,7 +115,7 @@ public struct MapText {
         return lines
     }
 
-    private func size(_ region: CapacityMap.Region, _ states: Set<ListHostExtents.State>) -> StyledLine {
+    private func size(_ region: CapacityMap.Region, _ states: Set<ExtentState>) -> StyledLine {
         let bytes = CapacityMap.bytes(region.pieces, states)
         return bytes == 0 ? StyledLine(right("-", 9), .faint) : StyledLine(right(Size.short(bytes), 9))
     }

@@ -53,14 +53,14 @@ public struct TraceText {
         let record = message.record
         let description = message.description
         var line = StyledLine(Self.clock(record.time) + "  ", .faint)
-        line.append(Self.padded("\(record.link)", 3) + " " + record.linkName)
-        line.pad(to: 29)
+        line.append(Self.padded("\(record.link)", 5) + " " + record.linkName)
+        line.pad(to: 32)
         line.append(arrow(record.isFromService) + " ")
         switch description.kind {
         case .answer:
             line.append(String(description.command.prefix { $0 != " " }) + " ")
             line.append(description.outcome ?? "", description.isGood ? .good : .bad)
-            if let elapsed = message.elapsed { line.append(" " + duration(elapsed), .faint) }
+            if let elapsed = message.elapsed, elapsed > 0 { line.append(" " + duration(elapsed), .faint) }
         case .request: line.append(description.command, .heading)
         case .other: line.append(description.command, .attention)
         }

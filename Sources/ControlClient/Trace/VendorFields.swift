@@ -15,7 +15,7 @@ extension TaggedBackend {
     }
 }
 
-private let hostExtent: @Sendable (ListHostExtents.Item) -> String = { entry in
+private let hostExtent: @Sendable (ListHostExtents.HostExtent) -> String = { entry in
     "\(entry.extent.words), \(entry.state?.name ?? "state \(entry.stateCode)")"
 }
 
@@ -70,7 +70,8 @@ let vendorReaders: [Opcode: PayloadReaders] = [
             [.key("host", $0.hostID), .key("at most", $0.maximum), .key("from", address($0.start))]
         },
         listFields(
-            ListHostExtents.Header.self, "extent", { [MessageField("more", $0.hasMore ? "yes" : "no", isKey: $0.hasMore)] },
+            ListHostExtents.Header.self, "extent",
+            { [MessageField("more", $0.hasMore ? "yes" : "no", isKey: $0.hasMore)] },
             entry: hostExtent)),
     .listLinks: .init(
         fields(ListLinks.Request.self) { [.key("first", $0.start), .key("at most", $0.maximum)] },

@@ -5,14 +5,15 @@ import Memory
 
 /// Who a traced packet belongs to.
 struct LinkIdentity {
-    /// Different for every link while the service runs.
+    /// Different for every link while the service runs, never 0, and short: people type it.
     var id: UInt64
     var role: LinkRole
     var host: UInt8
     var binding: LinkBinding
 
     init(_ handle: Handle, _ kind: CCIKind, _ channel: Channel) {
-        id = handle.key
+        // A place is used again and again, each time with the next odd generation.
+        id = UInt64(handle.generation / 2) * UInt64(Limit.links) + UInt64(handle.slot) + 1
         switch kind {
         case .fm: (role, host) = (.fm, 0)
         case .host(let number): (role, host) = (.host, UInt8(clamping: number))

@@ -105,7 +105,7 @@ extension CapacityMap.Piece {
 
 extension TagUse {
     fileprivate var json: JSON {
-        let numbers = { (state: ListHostExtents.State) in JSON.array(hosts[state, default: []].map(JSON.count)) }
+        let numbers = { (state: ExtentState) in JSON.array(hosts[state, default: []].map(JSON.count)) }
         return .object([
             "tag": tag.json, "size": .number(size), "accepted": numbers(.accepted), "askedBack": numbers(.releasing),
             "offered": numbers(.offered), "backend": backend.map { .object($0.members) } ?? .null,
