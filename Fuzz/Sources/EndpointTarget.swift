@@ -37,8 +37,9 @@ enum EndpointTarget {
         let kind = source.byte()
         if kind & 0x80 != 0 { return source.take(Int(kind & 0x7f)) }
         let length = Int(source.byte()) + (kind & 0x40 == 0 ? 0 : 16 * source.below(256))
-        let peers: [UInt8] = [9, 9, 9, 0, 255, 8, 10, 0x1d]
-        var packet: [UInt8] = [1, peers[Int(kind & 7)], peers[Int(kind >> 3 & 7)] | 8, source.byte()]
+        let destinations: [UInt8] = [9, 9, 9, 0, 255, 8, 10, 0x1d]
+        let sources: [UInt8] = [8, 9, 10, 0x1d, 0, 7, 254, 255]
+        var packet: [UInt8] = [1, destinations[Int(kind & 7)], sources[Int(kind >> 3 & 7)], source.byte()]
         if source.flag() { packet[3] = packet[3] & 0xcf | model.nextSequence(of: packet) << 4 }
         packet += source.take(min(length, 63))
         let filler = UInt8(truncatingIfNeeded: packet.count)
@@ -114,7 +115,7 @@ struct AssemblyModel {
         guard packet.count - 5 <= maximumMessage else { return nil }
         let message = Message(
             key: key, type: packet[4], tag: packet[3] & 7, tagOwner: packet[3] & 8 != 0, source: packet[2],
-            sequence: (packet[3] >> 4 & 3) + 1 & 3, unit: packet.count - 4, body: Array(packet.dropFirst(5)))
+            sequence: ((packet[3] >> 4) + 1) & 3, unit: packet.count - 4, body: Array(packet.dropFirst(5)))
         if isLast { return message }
         if unfinished.count == Endpoint.maximumUnfinishedMessages { unfinished.removeFirst() }
         unfinished.append(message)
