@@ -150,7 +150,7 @@ struct Link: ~Copyable {
     }
 
     private mutating func executeFrames(_ share: Int, _ engine: inout Engine) {
-        var budget = share
+        var budget = share * Limit.badFramesPerMessage
         if backlog { decode(&budget, &engine) }
         abandonStaleFrame()
         guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
@@ -197,7 +197,7 @@ struct Link: ~Copyable {
             case .inInput(let range): deliver(input.extracting(range), &endpoint, &dialogue, &engine)
             case .inScratch: deliver(decoder.scratch, &endpoint, &dialogue, &engine)
             }
-            budget -= 1
+            budget -= Limit.badFramesPerMessage
         }
         return start == end
     }
