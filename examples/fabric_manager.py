@@ -10,6 +10,7 @@ SOCKET is a link of role fm with the serial binding: a path, or ADDRESS:PORT. Ca
 
 import argparse
 import itertools
+import math
 import socket
 import struct
 import sys
@@ -125,8 +126,11 @@ def free_backends(device):
     return found
 
 
-def wait_for(device, event, tag):
-    """Reads and clears the fabric manager's log until it has an event with this tag; its length, or None in the end."""
+def wait_for(device, event, host, tag):
+    """Reads and clears the fabric manager's log until a host's event has this tag: the length, or None when patience ends.
+
+    An offer of which the host wants nothing is answered with a length of 0, and without a tag.
+    """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         answer = device.command(GET_EVENTS, b"\x04")
@@ -136,8 +140,8 @@ def wait_for(device, event, tag):
             handles = b"".join(record[20:22] for record in records)
             device.command(CLEAR_EVENTS, struct.pack("<BBB3x", 4, 0, count) + handles)
         for record in records:
-            length, found = struct.unpack_from("<Q16s", record, 64)
-            if record[48] == event and found == tag:
+            (of_host,), (length, of_tag) = struct.unpack_from("<H", record, 50), struct.unpack_from("<Q16s", record, 64)
+            if (record[48], of_host) == (event, host) and (of_tag == tag or length == 0):
                 return length
         time.sleep(0 if records else 0.02)
     return None
@@ -150,7 +154,7 @@ def give(device, host, tag, size):
     """Offers capacity to a host; whether it took it."""
     print(f"  offer {uuid.UUID(bytes=tag)}, {size // MIB} MiB, to host {host}")
     device.command(ADD, struct.pack("<HBBQ16s", host, CONTIGUOUS, 0, size, tag))
-    taken = wait_for(device, ADD_RESPONSE, tag)
+    taken = wait_for(device, ADD_RESPONSE, host, tag)
     print("    accepted" if taken else "    not accepted" if taken == 0 else "    no answer")
     return bool(taken)
 
@@ -159,7 +163,7 @@ def take(device, host, tag, size):
     """Asks a host for capacity; whether it gave it back."""
     print(f"  ask host {host} for {uuid.UUID(bytes=tag)}, {size // MIB} MiB")
     device.command(RELEASE, struct.pack("<HBxQ16s", host, BY_TAG, size, tag))
-    given = wait_for(device, CAPACITY_RELEASED, tag) is not None
+    given = wait_for(device, CAPACITY_RELEASED, host, tag) is not None
     print("    released" if given else "    no answer")
     return given
 
@@ -168,15 +172,19 @@ def next_step(held, free, weights, stuck):
     """The policy: (from host or None, to host, tag, size), or None when all is in balance.
 
     The host with the least for its weight gets what is free; else the one with the most gives it the largest piece that
-    leaves the poorer of the two better off. Tags in `stuck` stay where they are.
+    leaves the poorer of the two better off. A host of weight 0 gives everything. Tags in `stuck` stay where they are.
     """
-    load = {host: sum(size for _, size in pieces) / weights[host] for host, pieces in held.items() if weights[host]}
-    poor, rich = min(load, key=load.get), max(load, key=load.get)
+
+    def load(host, change=0):
+        return (sum(size for _, size in held[host]) + change) / weights[host] if weights[host] else math.inf
+
+    poor = min(weights, key=load)
     for tag, size in free:
         if tag not in stuck:
             return None, poor, tag, size
+    rich = max((host for host in held if held[host]), key=load, default=poor)
     for tag, size in sorted(held[rich], key=lambda piece: -piece[1]):
-        if tag not in stuck and min(load[rich] - size / weights[rich], load[poor] + size / weights[poor]) > load[poor]:
+        if tag not in stuck and min(load(rich, -size), load(poor, size)) > load(poor):
             return rich, poor, tag, size
     return None
 
@@ -184,7 +192,7 @@ def next_step(held, free, weights, stuck):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("socket")
-    parser.add_argument("--share", action="append", default=[], metavar="HOST=WEIGHT", help="1 is the default, 0 gets nothing")
+    parser.add_argument("--share", action="append", default=[], metavar="HOST=WEIGHT", help="1 is the default; 0 is to have nothing")
     parser.add_argument("--watch", action="store_true", help="go on when all is in balance")
     options = parser.parse_args()
     device = Device(options.socket)
