@@ -534,7 +534,8 @@ class ConversationTest(unittest.TestCase):
         manager.command(INITIATE_ADD, add(0, PRESCRIPTIVE, 0, 0, NO_TAG, [extent(0, SIZE, tag(1))]), message_type(INITIATE_ADD))
         whole = [(kind == hex2pcap.TO_US, frame_bytes([packet])) for _, kind, packet in self.recorder.packets]
         decoded_as = ["-d", "tcp.port==5555,mctp_serial"]
-        for name, size, options in [("frames", 1 << 16, []), ("forty bytes", 40, []), ("three bytes", 3, decoded_as)]:
+        port = ["-o", "mctp_serial.port:5555"]
+        for name, size, options in [("frames", 1 << 16, []), ("forty bytes", 40, port), ("three bytes", 3, decoded_as)]:
             with self.subTest(name, options=options):
                 pieces = [(way, data[at : at + size]) for way, data in whole for at in range(0, len(data), size)]
                 found = dissect(LINKTYPE_ETHERNET, tcp_segments(pieces), *options)
