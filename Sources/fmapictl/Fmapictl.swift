@@ -56,7 +56,7 @@ struct Fmapictl: ParsableCommand {
             Info.self, Map.self, Backends.self, Add.self, Release.self, Reference.self, RegionCommand.self, Extents.self,
             Tags.self,
             Events.self, Status.self, HostCommand.self, Send.self,
-            Trace.self, Links.self, Demo.self,
+            Watch.self, Trace.self, Links.self, Demo.self,
         ])
 
     // Declared here too, so that these options may stand before the command's name.
