@@ -96,11 +96,13 @@ extension Instance {
     public static func noneFound(_ target: LinkTarget, below root: String, here: Instance?) -> ClientError {
         let start = """
             Start one with one of these:
-              fmapictl demo                            (a tour with a service of its own)
+              fmapictl demo
+                  a tour with a service of its own
+              systemctl start \(target.unit)
+                  the installed service
               fmapid --lazy 4GiB --listen fm=fm,serial,unix:fm.sock \\
                 --listen control=control,packet,unix:control.sock --listen host0=host:0,packet,unix:host0.sock
-                                                       (then: fmapictl --instance . info)
-              systemctl start \(target.unit)  (the installed service)
+                  a service in this directory, which fmapictl --instance . finds
             """
         let found = here.map { "\nThis directory has sockets (\($0.list)): fmapictl --instance . uses them." } ?? ""
         return .unreachable("no fmapid is running: there is no \(target.socketName) in or below \(root).\(found)\n\(start)")
