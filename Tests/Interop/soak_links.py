@@ -325,8 +325,9 @@ class Saboteur(Worker):
         self.target.socket("hostile-packet").close()
 
     def act(self) -> None:
-        # One that never ends is not waited for: the service may be killed any time.
-        self.random.choice((self.cut, self.reset, self.leave_unread, self.begin_and_go, self.noise, self.crowd))()
+        # In a crowd some are turned away.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.random.choice((self.cut, self.reset, self.leave_unread, self.begin_and_go, self.noise, self.crowd))()
         self.soak.counts["links cut"] += 1
 
     def dial(self, name: str) -> socket.socket:
