@@ -79,7 +79,13 @@ class Worker:
                 with self.soak.gate.inside():
                     if self.peer is None:
                         self.life = self.soak.life
-                        self.connect()
+                        try:
+                            self.connect()
+                        except AssertionError:
+                            # Killed while it was waited for.
+                            if self.life != self.soak.life or self.soak.is_dead:
+                                raise ConnectionError from None
+                            raise
                     self.act()
                     self.acts += 1
                 time.sleep(self.random.choice((0, 0.0005, 0.002, 0.02)))
