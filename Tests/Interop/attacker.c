@@ -4,8 +4,8 @@
  *   flood TYPE PATH[,PATH..] LINKS DATA[,DATA..]  all links send what they can, and read what comes
  *   connect TYPE PATH[,PATH..] COUNT [DATA]       one connection after the other: connect, send DATA, close
  *
- * TYPE is stream or seqpacket; REQUEST and DATA are bytes in hexadecimal. All go on until SIGTERM, `connect` at most COUNT times; then each
- * prints one line of numbers. SIGUSR1 has `pace` forget what it has measured so far.
+ * TYPE is stream or seqpacket; REQUEST and DATA are bytes in hexadecimal. Each prints a line once it has its links. All go on until SIGTERM,
+ * `connect` at most COUNT times; then each prints one line of numbers. SIGUSR1 has `pace` forget what it has measured so far.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -55,6 +55,11 @@ static size_t split(char *text, char **paths) {
     return count;
 }
 
+static void begin(void) {
+    puts("ready");
+    fflush(stdout);
+}
+
 static int type_of(const char *name) { return strcmp(name, "stream") ? SOCK_SEQPACKET : SOCK_STREAM; }
 
 struct piece {
@@ -92,6 +97,7 @@ static void pace(const char *path, long pause, const char *text) {
     int link = dial(SOCK_SEQPACKET, path);
     size_t count = 0;
     if (!samples || parse(text, &request) != 1) fail("memory or request");
+    begin();
     while (!ended && count < MOST_SAMPLES) {
         if (begun) begun = 0, count = 0;
         uint64_t start = now();
@@ -123,6 +129,7 @@ static void flood(int type, char *paths_text, int links, const char *text) {
     uint64_t sent = 0, received = 0, closed = 0;
     if (links > MOST_LINKS || !count) fail("links or data");
     for (int i = 0; i < links; i++) watched[i] = (struct pollfd){dial(type, paths[(size_t)i % path_count]), POLLIN | POLLOUT, 0};
+    begin();
     while (!ended) {
         if (poll(watched, (nfds_t)links, 100) < 0 && errno != EINTR) fail("poll");
         for (int i = 0; i < links; i++) {
@@ -156,6 +163,7 @@ static void connect_again(int type, char *paths_text, long count, const char *te
     char *paths[MOST_PATHS];
     struct piece pieces[MOST_PIECES];
     size_t data = parse(text, pieces), path_count = split(paths_text, paths);
+    begin();
     uint64_t start = now();
     long done = 0;
     for (; done < count && !ended; done++) {

@@ -111,15 +111,14 @@ class Soak:
         self.slowest = 0.0
         self.ended = threading.Event()
         self.failure: str | None = None
-        # Whether changes may be refused now because they cannot be written, and how often the service was started.
+        # Whether changes may be refused now because they cannot be written.
         self.store_fails = False
-        self.life = 0
+        # Whether the service is not there, and how often it was killed before.
+        self.is_dead, self.life = False, 0
         self.samples: list[tuple[float, int, int]] = []
         self.began = time.monotonic()
-        seeds = random.Random(seed)
-        self.workers: list[Worker] = [
-            kind(self, name, seeds.randrange(1 << 32)) for kind, names in LINKS.items() for name in names
-        ]
+        kinds = [(kind, name) for kind, names in LINKS.items() for name in names]
+        self.workers: list[Worker] = [kind(self, name, index, seed + index) for index, (kind, name) in enumerate(kinds)]
 
     # What workers call.
 
@@ -137,10 +136,12 @@ class Soak:
 
     def kill(self) -> None:
         """With commands on their way."""
-        self.life += 1
+        self.is_dead = True
         self.target.kill()
         with self.gate.alone():
             self.target.start()
+            self.target.state()
+            self.life, self.is_dead = self.life + 1, False
         self.counts["kills"] += 1
 
     @contextlib.contextmanager
@@ -223,6 +224,8 @@ class Soak:
             thread.start()
         line = next_fault = next_look = self.began
         warm: int | None = None
+        # Each once, and then whatever comes.
+        first = [self.kill, self.limit_files] + [self.fill_disk] * self.target.is_small
         try:
             while (now := time.monotonic() - self.began) < self.seconds and not self.ended.is_set():
                 self.target.assert_alive()
@@ -230,7 +233,7 @@ class Soak:
                 if time.monotonic() >= next_fault and now > 1:
                     next_fault = time.monotonic() + self.random.uniform(2, 10 if self.seconds < 120 else 40)
                     faults = [self.limit_files] + [self.kill] * early * 2 + [self.fill_disk] * self.target.is_small
-                    self.random.choice(faults)()
+                    (first.pop(0) if first else self.random.choice(faults))()
                 if time.monotonic() >= next_look:
                     self.look()
                     next_look = time.monotonic() + PAUSE

@@ -63,8 +63,8 @@ class Worker:
 
     connections = 1
 
-    def __init__(self, soak, name: str | None, seed: int) -> None:
-        self.soak, self.name, self.random = soak, name, random.Random(seed)
+    def __init__(self, soak, name: str | None, index: int, seed: int) -> None:
+        self.soak, self.name, self.index, self.random = soak, name, index, random.Random(seed)
         self.peer: Peer | None = None
         self.life = -1
         self.acts = 0
@@ -79,13 +79,19 @@ class Worker:
                 with self.soak.gate.inside():
                     if self.peer is None:
                         self.life = self.soak.life
-                        self.connect()
+                        try:
+                            self.connect()
+                        except AssertionError:
+                            # Killed while it was waited for.
+                            if self.life != self.soak.life or self.soak.is_dead:
+                                raise ConnectionError from None
+                            raise
                     self.act()
                     self.acts += 1
                 time.sleep(self.random.choice((0, 0.0005, 0.002, 0.02)))
             except (ConnectionError, FileNotFoundError):
                 self.disconnect()
-                if self.life == self.soak.life and not self.soak.ended.is_set():
+                if self.life == self.soak.life and not self.soak.is_dead and not self.soak.ended.is_set():
                     self.soak.fail(f"the link {self.name} was closed:\n{traceback.format_exc()}")
                 time.sleep(0.02)
             except Exception:
@@ -120,7 +126,10 @@ class Worker:
 
     def clear_events(self, peer: Peer | None = None) -> list[tuple[int, int, int]]:
         """The records that 0100h returns (type, start, length); they are cleared."""
-        payload = self.ask(GET_EVENTS, b"\4", peer).payload
+        response = self.ask(GET_EVENTS, b"\4", peer)
+        if response.code != SUCCESS:
+            return []
+        payload = response.payload
         records = [payload[32 + 128 * index :][:128] for index in range(struct.unpack_from("<H", payload, 20)[0])]
         handles = b"".join(record[0x14:0x16] for record in records)
         if records:
@@ -220,7 +229,7 @@ class Host(Worker):
 
     def use(self, start: int, length: int) -> None:
         """Its own mark at its own place, written through one descriptor and read through another."""
-        place = int(self.name[4:]) * 4096 + id(self) % 256 * 16
+        place = self.index * 4096
         mark = self.random.randbytes(16)
         numbers = []
         for _ in range(2):
@@ -245,8 +254,8 @@ class Exact(Worker):
     connections = 3
     SIZE, FIRST, COUNT = 2 * MIB, 1000, 8
 
-    def __init__(self, soak, name, seed) -> None:
-        super().__init__(soak, "exact", seed)
+    def __init__(self, soak, name, index, seed) -> None:
+        super().__init__(soak, "exact", index, seed)
         # Several after a kill, until it is clear whether what was on its way happened.
         self.models = [Model()]
 
@@ -314,16 +323,17 @@ class Saboteur(Worker):
     connections = 0
     FRAME = encode_frame(fragments(request(LIST_TAGS, struct.pack("<II", 0, 50)), 64)[0])
 
-    def __init__(self, soak, name, seed) -> None:
-        super().__init__(soak, "saboteur", seed)
+    def __init__(self, soak, name, index, seed) -> None:
+        super().__init__(soak, "saboteur", index, seed)
 
     def connect(self) -> None:
         # Whether the service is there; each act has links of its own.
         self.target.socket("hostile-packet").close()
 
     def act(self) -> None:
-        # One that never ends is not waited for: the service may be killed any time.
-        self.random.choice((self.cut, self.reset, self.leave_unread, self.begin_and_go, self.noise, self.crowd))()
+        # In a crowd some are turned away.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.random.choice((self.cut, self.reset, self.leave_unread, self.begin_and_go, self.noise, self.crowd))()
         self.soak.counts["links cut"] += 1
 
     def dial(self, name: str) -> socket.socket:
