@@ -105,11 +105,12 @@ public struct WatchScreen: Sendable {
     private func eventLines(most: Int, _ columns: Int, _ style: MapStyle) -> [StyledLine] {
         guard most > 0 else { return [] }
         guard !events.isEmpty else { return [StyledLine("nothing has changed since the watch began", .faint)] }
-        return [StyledLine("LAST CHANGES", .heading)] + events.suffix(max(0, most - 1)).reversed().map { event in
-            let line = Self.line(event)
-            guard line.count > columns else { return line }
-            return Self.line(event, event.change.text(tag: event.change.tag.description.prefix(8) + style.ellipsis))
-        }
+        return [StyledLine("LAST CHANGES", .heading)]
+            + events.suffix(max(0, most - 1)).reversed().map { event in
+                let line = Self.line(event)
+                guard line.count > columns else { return line }
+                return Self.line(event, event.change.text(tag: event.change.tag.description.prefix(8) + style.ellipsis))
+            }
     }
 
     /// One change on a line: the time (UTC), and what.
