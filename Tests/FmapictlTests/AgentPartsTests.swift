@@ -10,7 +10,7 @@ import Testing
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fmapictl-\(UUID().uuidString.prefix(8))").path
 
     /// An extent that is mapped from a memfd.
-    private func mapped(_ start: UInt64, _ tag: Tag = .none) throws -> (Extent, Mapping) {
+    private func mapped(_ start: UInt64, _ tag: CXLWire.Tag = .none) throws -> (Extent, Mapping) {
         let file = Descriptor(owning: unsafe memfd_create("extent", UInt32(MFD_CLOEXEC)))
         #expect(ftruncate(file.number, 1 << 16) == 0)
         let memory = GetExtentDescriptor.Response(
@@ -23,9 +23,9 @@ import Testing
     @Test func aFileIsTheMemory() throws {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         var names = TagNames()
-        names.insert("a/b", of: Tag(name: "a/b"))
+        names.insert("a/b", of: CXLWire.Tag(name: "a/b"))
         let exports = try ExportDirectory(directory, host: 3, names: names)
-        let (named, mapping) = try mapped(0x1000, Tag(name: "a/b"))
+        let (named, mapping) = try mapped(0x1000, CXLWire.Tag(name: "a/b"))
         let (plain, other) = try mapped(0x20000)
         #expect(try exports.add(named, mapping) == directory + "/0x1000-a_b")
         #expect(try exports.add(plain, other) == directory + "/0x20000")
@@ -88,10 +88,12 @@ import Testing
         return try DecisionProgram(path, limit: limit).decide(.object(["event": .string("offer")]), stop: stop)
     }
 
-    @Test(arguments: [
-        ("exit 0", .yes), ("exit 1", .no), ("exit 2", .failed("ended with status 2")), ("kill -KILL $$", .failed("was ended by signal 9")),
-        (#"test "$(cat)" = '{"event":"offer"}'"#, .yes),
-    ] as [(String, DecisionProgram.Verdict)])
+    @Test(
+        arguments: [
+            ("exit 0", .yes), ("exit 1", .no), ("exit 2", .failed("ended with status 2")),
+            ("kill -KILL $$", .failed("was ended by signal 9")),
+            (#"test "$(cat)" = '{"event":"offer"}'"#, .yes),
+        ] as [(String, DecisionProgram.Verdict)])
     func theExitStatusDecides(script: String, verdict: DecisionProgram.Verdict) throws {
         #expect(try decide(script) == verdict)
     }

@@ -223,7 +223,13 @@ import Testing
         let stop = Descriptor(owning: eventfd(1, 0))
         var agent = agent()
         var kinds: [String] = []
-        try agent.run(.init { _ in true } decide: { $0.ranges }, stop: stop.number) { event in
+        try agent.run(
+            .init { _ in
+                true
+            } decide: {
+                $0.ranges
+            }, stop: stop.number
+        ) { event in
             kinds.append(Self.kind(event))
         }
         #expect(kinds == ["ready", "overflow", "accepted 9", "released 2", "withdrawn 1", "region"])
@@ -239,7 +245,13 @@ import Testing
         let stop = Descriptor(owning: eventfd(1, 0))
         var agent = agent()
         var kinds: [String] = []
-        try agent.run(.init { _ in false } decide: { _ in [] }, stop: stop.number) { event in
+        try agent.run(
+            .init { _ in
+                false
+            } decide: { _ in
+                []
+            }, stop: stop.number
+        ) { event in
             kinds.append(Self.kind(event))
         }
         #expect(kinds == ["ready", "requested 2", "rejected 1"])
@@ -251,7 +263,13 @@ import Testing
         let stop = Descriptor(owning: eventfd(1, 0))
         var agent = agent()
         var kinds: [String] = []
-        try agent.run(.init(releasesOnExit: true) { _ in true } decide: { $0.ranges }, stop: stop.number) { event in
+        try agent.run(
+            .init(releasesOnExit: true) { _ in
+                true
+            } decide: {
+                $0.ranges
+            }, stop: stop.number
+        ) { event in
             kinds.append(Self.kind(event))
         }
         #expect(kinds == ["ready", "released 3"])

@@ -1,4 +1,5 @@
 import CLinux
+import CXLWire
 import Foundation
 import Testing
 
@@ -31,7 +32,8 @@ import Testing
 
     @Test func findsPlainAndNamedOnes() throws {
         let sockets = try Sockets(
-            "fm.sock", "control.sock", "host10.sock", "host2.sock", "other.sock", "red/control.sock", "blue/fm.sock", "none/x.sock")
+            "fm.sock", "control.sock", "host10.sock", "host2.sock", "other.sock", "red/control.sock", "blue/fm.sock",
+            "none/x.sock")
         FileManager.default.createFile(atPath: sockets.root + "/host3.sock", contents: nil)
         let found = Instance.all(below: sockets.root)
         #expect(found.map(\.name) == ["fmapid", "blue", "red"])
@@ -59,7 +61,9 @@ import Testing
         #expect(throws: ClientError.self) { try Instance.address(of: .fm, named: "") }
     }
 
-    @Test(arguments: [(LinkTarget.fm, "fmapid-fm.socket"), (.control, "fmapid-control.socket"), (.host(3), "fmapid-host@3.socket")])
+    @Test(arguments: [
+        (LinkTarget.fm, "fmapid-fm.socket"), (.control, "fmapid-control.socket"), (.host(3), "fmapid-host@3.socket"),
+    ])
     func withoutAnyItSaysHowToStartOne(target: LinkTarget, unit: String) {
         let here = Instance(name: ".", directory: ".", targets: [.fm, .host(0)])
         let error = Instance.noneFound(target, below: "/run/fmapid", here: here)
@@ -82,29 +86,30 @@ import Testing
 
 @Suite struct TagNameTests {
     @Test func readsTagsAndNames() throws {
-        let tag = try Tag.parse("11111111-1111-4111-8111-111111111111")
+        let tag = try CXLWire.Tag.parse("11111111-1111-4111-8111-111111111111")
         #expect(tag.name == nil && tag.tag.description == "11111111-1111-4111-8111-111111111111")
-        let name = try Tag.parse("llm-weights")
-        #expect(name.name == "llm-weights" && name.tag == Tag(name: "llm-weights"))
+        let name = try CXLWire.Tag.parse("llm-weights")
+        #expect(name.name == "llm-weights" && name.tag == CXLWire.Tag(name: "llm-weights"))
         #expect(name.tag.canHaveName && !tag.tag.canHaveName)
     }
 
     /// A slip in a UUID does not make a name of it.
     @Test(arguments: [
-        "", "a\nb", String(repeating: "x", count: 64), "11111111-1111-4111-8111-11111111111", "11111111-1111-4111-8111-1111111111111",
+        "", "a\nb", String(repeating: "x", count: 64), "11111111-1111-4111-8111-11111111111",
+        "11111111-1111-4111-8111-1111111111111",
         "1111111111111111111111111111111", "-1111111-1111-4111-8111-111111111111",
     ])
     func refuses(text: String) {
-        let error = #expect(throws: ClientError.self) { try Tag.parse(text) }
+        let error = #expect(throws: ClientError.self) { try CXLWire.Tag.parse(text) }
         #expect(error?.exitCode == 2)
     }
 
     @Test func onlyTheTagsOwnNameIsBelieved() {
         var names = TagNames()
-        names.insert("weights", of: Tag(name: "other"))
+        names.insert("weights", of: CXLWire.Tag(name: "other"))
         #expect(names.isEmpty)
-        names.insert("weights", of: Tag(name: "weights"))
-        #expect(names[Tag(name: "weights")] == "weights")
+        names.insert("weights", of: CXLWire.Tag(name: "weights"))
+        #expect(names[CXLWire.Tag(name: "weights")] == "weights")
     }
 
     /// Tags that cannot stand for a name cost no request, and neither does one that comes twice.
@@ -115,7 +120,9 @@ import Testing
             return [request.answer(code: .invalidInput, reason: .tagHasNoBackend)]
         }
         var link = device.link()
-        let names = try link.names(of: [Tag(1), .none, Tag(name: "a"), Tag(name: "a"), Tag(name: "b")])
+        let names = try link.names(of: [
+            CXLWire.Tag(1), .none, CXLWire.Tag(name: "a"), CXLWire.Tag(name: "a"), CXLWire.Tag(name: "b"),
+        ])
         #expect(names.isEmpty)
         #expect(journal.requests.count == 2)
     }

@@ -33,7 +33,8 @@ import Testing
         let silent = Refusal.Reason.allCases.filter { $0.advice == nil }
         #expect(
             silent == [
-                .none, .unknownPolicy, .reservedBits, .indexPastEnd, .unknownLog, .messageLimitOutOfRange, .wrongMessageType, .nullTag,
+                .none, .unknownPolicy, .reservedBits, .indexPastEnd, .unknownLog, .messageLimitOutOfRange, .wrongMessageType,
+                .nullTag,
                 .backendNamedTwice, .extentListEmpty, .extentsOverlap, .sequenceNumbers, .tagSpansRegions, .extentCountUnexpected,
             ])
     }
@@ -68,7 +69,8 @@ import Testing
 @Suite struct GapTests {
     @Test(
         arguments: [
-            ([], 100, 100), ([(0, 100)], 0, 0), ([(10, 20)], 80, 70), ([(30, 20), (0, 10)], 70, 50), ([(0, 50), (20, 60)], 20, 20),
+            ([], 100, 100), ([(0, 100)], 0, 0), ([(10, 20)], 80, 70), ([(30, 20), (0, 10)], 70, 50),
+            ([(0, 50), (20, 60)], 20, 20),
             ([(90, 500)], 90, 90), ([(200, 10)], 100, 100),
         ] as [([(UInt64, UInt64)], UInt64, UInt64)])
     func addsUp(extents: [(UInt64, UInt64)], free: UInt64, longest: UInt64) {
