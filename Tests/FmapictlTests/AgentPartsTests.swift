@@ -55,7 +55,7 @@ import Testing
         try link("0x0-x", "/proc/999999/fd/3")
         try link("0x1000", "/etc/hostname")
         try link("mine", "/proc/1/fd/0")
-        FileManager.default.createFile(atPath: directory + "/0x2000", contents: Data())
+        _ = FileManager.default.createFile(atPath: directory + "/0x2000", contents: Data())
         do {
             let exports = try ExportDirectory(directory, host: 0, names: TagNames())
             #expect(files == ["0x1000", "0x2000", "extents.json", "mine"])

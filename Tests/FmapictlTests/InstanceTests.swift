@@ -34,7 +34,7 @@ import Testing
         let sockets = try Sockets(
             "fm.sock", "control.sock", "host10.sock", "host2.sock", "other.sock", "red/control.sock", "blue/fm.sock",
             "none/x.sock")
-        FileManager.default.createFile(atPath: sockets.root + "/host3.sock", contents: nil)
+        _ = FileManager.default.createFile(atPath: sockets.root + "/host3.sock", contents: nil)
         let found = Instance.all(below: sockets.root)
         #expect(found.map(\.name) == ["fmapid", "blue", "red"])
         #expect(found.first?.targets == [.fm, .control, .host(2), .host(10)])
