@@ -1,23 +1,32 @@
 import CFuzz
+import Glibc
 
 /// The bridge to libFuzzer, and the one place that turns pointers into spans.
 enum Fuzzer {
     /// Set once, before libFuzzer starts; it calls from this thread only.
     nonisolated(unsafe) private static var body: (RawSpan) -> Void = { _ in }
 
-    /// Hands the command line, less the target's name, to libFuzzer, which calls `body` with inputs and ends the program.
-    static func run(_ body: @escaping (RawSpan) -> Void) {
+    /// Where processes that libFuzzer starts, for merging for example, find the target: it gives them its own options only.
+    private static let variable = "FMAPID_FUZZ_TARGET"
+
+    static var inheritedName: String? { unsafe getenv(variable).map { unsafe String(cString: $0) } }
+
+    /// Hands the command line to libFuzzer, which calls `body` with inputs and ends the program.
+    ///
+    /// - Parameter name: of the target, which stands first on the command line; nil if it was inherited.
+    static func run(_ body: @escaping (RawSpan) -> Void, name: String? = nil) {
         unsafe self.body = body
-        var count = CommandLine.argc - 1
-        // The program's name takes the place of the target's, so that forked workers and reports name a program that exists.
-        let all = unsafe CommandLine.unsafeArgv
-        let name = unsafe all[0]
-        let target = unsafe all[1]
-        unsafe all[0] = target
-        unsafe all[1] = name
-        // The vector has `argc` entries and a nil behind; from the second on it is one that libFuzzer may change.
-        var rest: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe all + 1
-        _ = unsafe LLVMFuzzerRunDriver(&count, &rest) { data, size in
+        var count = CommandLine.argc
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe CommandLine.unsafeArgv
+        if let name {
+            unsafe setenv(variable, name, 1)
+            // The program's name takes the place of the target's. The vector has `argc` entries, two at least, and a nil behind.
+            let all = unsafe CommandLine.unsafeArgv
+            unsafe all[1] = all[0]
+            unsafe arguments = all + 1
+            count -= 1
+        }
+        _ = unsafe LLVMFuzzerRunDriver(&count, &arguments) { data, size in
             // libFuzzer owns the bytes and keeps them for the call; an empty input may have no address.
             unsafe Fuzzer.body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: data, count: data == nil ? 0 : size)))
             return 0

@@ -12,6 +12,8 @@ let targets: [(name: String, body: (RawSpan) -> Void)] = [
 
 let arguments = CommandLine.arguments
 if let name = arguments.dropFirst().first, let target = targets.first(where: { $0.name == name }) {
+    Fuzzer.run(target.body, name: name)
+} else if let name = Fuzzer.inheritedName, let target = targets.first(where: { $0.name == name }) {
     Fuzzer.run(target.body)
 } else if arguments.count == 4, arguments[1] == "state-seeds" {
     StateSeeds.make(from: arguments[2], into: arguments[3])
