@@ -62,6 +62,17 @@ class Recorder:
         return [hex2pcap.sll2(packet, link, kind) for link, kind, packet in self.packets]
 
 
+def read_pcap(path: Path) -> tuple[int, list[bytes]]:
+    """Link type and frames of a pcap file."""
+    data = path.read_bytes()
+    (link_type,), at, frames = struct.unpack_from("<I", data, 20), 24, []
+    while at + 16 <= len(data):
+        (length,) = struct.unpack_from("<I", data, at + 8)
+        frames.append(data[at + 16 : at + 16 + length])
+        at += 16 + length
+    return link_type, frames
+
+
 @dataclass
 class Field:
     """A field as tshark shows it: where its bytes are in the frame, and the bits that it took, as a number if it is one."""
