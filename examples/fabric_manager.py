@@ -216,7 +216,12 @@ def main():
             time.sleep(1)
             continue
         rich, poor, tag, size = step
-        if not ((rich is None or take(device, rich, tag, size)) and give(device, poor, tag, size)):
+        try:
+            moved = (rich is None or take(device, rich, tag, size)) and give(device, poor, tag, size)
+        except Refused as refusal:
+            print(f"    refused: {refusal}")
+            moved = False
+        if not moved:
             stuck.add(tag)
     for host, pieces in held.items():
         print(f"host {host} has {sum(size for _, size in pieces) // MIB} MiB in {len(pieces)} pieces")
