@@ -274,7 +274,10 @@ class Soak:
         assert self.target.stop() == 0, "it did not end in peace"
 
     def progress(self) -> None:
-        memory, descriptors = (self.target.resident() / MIB, self.target.descriptors()) if self.target.process.poll() is None else (0, 0)
+        memory, descriptors = 0.0, 0
+        # It may just be ending.
+        with contextlib.suppress(AssertionError, OSError):
+            memory, descriptors = self.target.resident() / MIB, self.target.descriptors()
         now = time.monotonic() - self.began
         print(
             f"    {now:6.0f} s: {self.counts['commands']} commands ({self.counts['commands'] / max(now, 1):.0f}/s), {self.counts['links cut']} links cut, "

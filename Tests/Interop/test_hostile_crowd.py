@@ -317,16 +317,32 @@ class FewDescriptorsTest(Measured):
 class LittleMemoryTest(Measured):
     """Address space for some links more, with RLIMIT_AS: those beyond are turned away, and nothing that a link does ends the service."""
 
-    def test_links_that_take_what_they_can(self):
-        size = self.target._status("VmSize") * 1024 + 64 * MIB
+    def limit(self, room: int) -> None:
+        """How much more it may have."""
+        size = self.target._status("VmSize") * 1024 + room if room >= 0 else resource.RLIM_INFINITY
         resource.prlimit(self.target.process.pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+
+    def test_no_room_for_a_link(self):
+        calm = self.link("calm")
+        self.limit(4 * MIB)
+        for number in range(200):
+            with contextlib.suppress(OSError), self.target.socket(PACKET_LINKS[number % 4]) as connection:
+                connection.send(bytes.fromhex(self.question))
+                self.assertEqual(drained(connection), b"")
+        self.succeed(calm, IDENTIFY)
+        self.assert_logged("memory is short")
+        self.limit(-1)
+        self.succeed(self.link("host0"), IDENTIFY)
+
+    def test_links_that_take_what_they_can(self):
+        self.limit(64 * MIB)
         begun = fragments(request(CREATE, bytes(4000)), 2000)[0]
         messages = [begun[:2] + bytes([source, begun[3] & 0xF8]) + begun[4:] for source in range(8, 40)]
         list_part = fragments(request(RELEASE, ranges(*[(index * SIZE, SIZE) for index in range(42)], more=True)), 4092)[0]
         pieces = [*messages, list_part]
         self.withstand("no memory", lambda: self.flood("seqpacket", PACKET_LINKS, pieces, turned_away=True))
         self.assert_logged("memory is short")
-        resource.prlimit(self.target.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.limit(-1)
         self.succeed(self.link("host0"), IDENTIFY)
 
 
