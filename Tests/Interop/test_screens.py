@@ -119,8 +119,9 @@ class WatchScreenTest(ScreenCase):
 
     def test_resize(self):
         with Device() as device, Terminal(f"{TOOL} watch", device.environment, 80, 30) as terminal:
+            terminal.wait_for("nothing has changed")
             device.work()
-            terminal.wait_for("accepted 2 MiB")
+            terminal.wait_for("2 MiB")
             for columns, rows in [(160, 50), (60, 12), (20, 5), (100, 24)]:
                 terminal.resize(columns, rows)
                 deadline = time.monotonic() + PATIENCE
@@ -139,10 +140,7 @@ class WatchLinesTest(unittest.TestCase):
                 subprocess.Popen([TOOL, "watch", "--count", "4", *more], env=device.environment, stdout=subprocess.PIPE, text=True)
                 for more in [[], ["--json"]]
             ]
-            # Whoever watches has a link; the peers have four.
-            deadline = time.monotonic() + PATIENCE
-            while len(json.loads(device.run("links", "--json"))["links"]) < 4 + 2 * 2 + 1:
-                self.assertLess(time.monotonic(), deadline)
+            self.wait_for_watches(device, 2)
             steps = [
                 lambda: device.create(1, GIB), lambda: device.add(1, 0, GIB, 1), lambda: device.answer(1, (0, GIB)),
                 lambda: device.ask_back(1, GIB, 1),
@@ -164,10 +162,20 @@ class WatchLinesTest(unittest.TestCase):
             self.assertEqual([change["change"] for change in changes], ["backend made", "offered", "accepted", "asked back"])
             self.assertEqual({change["tag"] for change in changes}, {tag})
 
+    def wait_for_watches(self, device: Device, number: int) -> None:
+        """Until so many watches have looked once: each has a control link that has asked for the links."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            links = json.loads(device.run("links", "--json"))["links"]
+            if sum(link["role"] == "control" and link["commands"] >= 2 for link in links) >= number:
+                return
+            self.assertLess(time.monotonic(), deadline)
+
     def test_log_is_left_alone(self):
         """Records of the FM's log are for the fabric manager: the watch reads and clears none."""
         with Device() as device:
             watch = subprocess.Popen([TOOL, "watch"], env=device.environment, stdout=subprocess.PIPE, text=True)
+            self.wait_for_watches(device, 1)
             device.work()
             self.assertIn("backend", watch.stdout.readline())
             time.sleep(0.3)

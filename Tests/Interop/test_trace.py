@@ -112,7 +112,7 @@ class TraceTest(unittest.TestCase):
         with Device() as device:
             trace = self.start(device, "--count", "6", "--role", "fm", text=True)
             device.create(1, GIB)
-            device.fm.command(0x5604, struct.pack("<HBBQ", 0, 0, 0, MIB) + bytes([17]) * 16 + bytes(4), kind=FM_API)
+            device.fm.command(0x5604, struct.pack("<HBBQ", 0, 0, 0, 2 * MIB) + bytes([17]) * 16 + bytes(4), kind=FM_API)
             device.add(0, 0, GIB, 1)
             device.fm.control(2)
             output, errors = trace.communicate(timeout=PATIENCE)
@@ -121,7 +121,7 @@ class TraceTest(unittest.TestCase):
             self.assertEqual(
                 [line.split(maxsplit=3)[3].split(" µs")[0] for line in output.splitlines()],
                 [
-                    f"→ 5604h Initiate Dynamic Capacity Add  host 0, policy free, region 0, length 1 MiB, tag {tag}",
+                    f"→ 5604h Initiate Dynamic Capacity Add  host 0, policy free, region 0, length 2 MiB, tag {tag}",
                     "← 5604h Invalid Extent List (001Eh): the length is not the backend's size",
                     f"→ 5604h Initiate Dynamic Capacity Add  host 0, policy prescriptive, extent 1 GiB at 0x0, tag {tag}",
                     "← 5604h Success",

@@ -46,7 +46,9 @@ public struct WatchScreen: Sendable {
         room -= links.isEmpty ? 0 : links.count + 1
         let events = eventLines(most: room - 1, columns, style)
 
-        var lines = [title(columns), ""] + bars + legend
+        var lines = [title(columns), ""] + bars
+        if !legend.isEmpty, room > 8 { lines.append("") }
+        lines += legend
         if !links.isEmpty { lines += [""] + links }
         lines += [""] + events
         lines = Array(lines.prefix(max(0, rows - 1)))
