@@ -107,6 +107,6 @@ class ManualTest(unittest.TestCase):
                 yield from leaves(child, [*path, child["commandName"]])
 
         text = re.sub(r"fmapictl host \d ", "fmapictl host ", "".join(self.blocks()))
-        # These two need a terminal.
+        # Both need a terminal.
         expected = {" ".join(path) for path in leaves(help["command"], [])} - {"host ask", "watch"}
         self.assertEqual({name for name in expected if f"fmapictl {name}" not in text}, set())
