@@ -1,3 +1,4 @@
+import ArgumentParser
 import CXLWire
 import ControlClient
 
@@ -42,11 +43,12 @@ struct WaitArgument {
 
     init(seconds: Double?) { self.seconds = seconds }
 
-    init(parsing text: String) throws {
-        guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
-            throw ClientError.usage("--wait takes a number of seconds, more than 0")
-        }
-        self.seconds = seconds
+    /// Does not throw, because the parser would then take the option for one without a value; `check` does.
+    init(parsing text: String) { seconds = Double(text) ?? .nan }
+
+    func check() throws {
+        guard let seconds else { return }
+        guard seconds > 0, seconds <= 1e9 else { throw ValidationError("--wait takes a number of seconds, more than 0") }
     }
 }
 

@@ -85,7 +85,11 @@ import Testing
         try Data("#!/bin/sh\n\(script)\n".utf8).write(to: URL(fileURLWithPath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-        return try DecisionProgram(path, limit: limit).decide(.object(["event": .string("offer")]), stop: stop)
+        // Another test's child has the file open for writing until it executes its own program (execve(2), ETXTBSY).
+        while true {
+            let verdict = try DecisionProgram(path, limit: limit).decide(.object(["event": .string("offer")]), stop: stop)
+            guard verdict == .failed("cannot be run: Text file busy") else { return verdict }
+        }
     }
 
     @Test(

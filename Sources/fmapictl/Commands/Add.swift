@@ -67,6 +67,7 @@ struct Add: ToolCommand {
     private var chosen: Policy { policy ?? (at != nil || !extents.isEmpty ? .prescriptive : .free) }
 
     func validate() throws {
+        try wait?.check()
         switch chosen {
         case .free, .contiguous:
             guard size != nil else { throw ValidationError("--size is missing") }

@@ -46,6 +46,7 @@ struct Release: ToolCommand {
     var global: GlobalOptions
 
     func validate() throws {
+        try wait?.check()
         guard (tag != nil) != !extents.isEmpty else { throw ValidationError("give --tag or --extent") }
         guard size == nil || tag != nil else { throw ValidationError("--size goes with --tag") }
     }
