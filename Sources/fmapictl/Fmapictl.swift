@@ -3,7 +3,7 @@ import ControlClient
 import Glibc
 
 /// fmapictl(1): asks a running fmapid, plays its fabric manager, and plays the agents of its hosts. One invocation is one connection
-/// and, `host N run` and `host N hold` aside, a few requests.
+/// and a few requests, but for the commands that stay: `host N run`, `host N hold`, `watch` and `trace`.
 ///
 /// Exit status, which does not change its meaning:
 ///   0 done; 1 the device refused; 2 usage; 3 no connection; 4 timeout; 5 the service broke the protocol; 6 the device did what it was
