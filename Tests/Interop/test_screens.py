@@ -35,8 +35,14 @@ def masked(screen: str) -> str:
 class ScreenCase(unittest.TestCase):
     maxDiff = None
 
-    def assertScreen(self, screen: str, name: str) -> None:
+    def assertScreen(self, terminal: Terminal, name: str) -> None:
+        """Waits for the stored screen: what is drawn last may still be on its way."""
         path = SCREENS / f"{name}.txt"
+        deadline = time.monotonic() + 5
+        while (screen := terminal.screen) and path.exists() and masked(screen) != path.read_text():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
         if os.environ.get("FMAPID_SCREENS") == "write":
             path.parent.mkdir(exist_ok=True)
             path.write_text(masked(screen))
@@ -50,7 +56,8 @@ class MapScreenTest(ScreenCase):
             device.work()
             for columns in [60, 80, 160]:
                 with Terminal(f"{TOOL} map; sleep 60", device.environment, columns, 24) as terminal:
-                    self.assertScreen(terminal.wait_for("free"), f"map-{columns}")
+                    terminal.wait_for("free")
+                    self.assertScreen(terminal, f"map-{columns}")
 
 
 @needs_program("tmux")
@@ -66,7 +73,7 @@ class WatchScreenTest(ScreenCase):
                         terminal.wait_for(self.seen[step])
                     # Counters of links are a second old.
                     terminal.wait_for("host1")
-                    self.assertScreen(terminal.screen, f"watch-{columns}")
+                    self.assertScreen(terminal, f"watch-{columns}")
 
     seen = [
         "1 GiB was made", "512 MiB was made", "768 MiB was made", "2 MiB was made", "offered 1 GiB", "accepted 1 GiB",

@@ -8,6 +8,8 @@ struct MapLegend {
 
     /// Tags that are told one by one.
     private static let mostTags = 26
+    /// Columns from which on there is room for tags beside names.
+    private static let wide = 110
 
     init(_ map: CapacityMap, keys: TagKeys, style: MapStyle) {
         self.map = map
@@ -25,7 +27,7 @@ struct MapLegend {
     private func tagLines(_ tags: [TagUse]) -> [StyledLine] {
         guard !tags.isEmpty else { return [] }
         let shown = tags.prefix(Self.mostTags)
-        let names = self.names(shown.map(\.tag))
+        let names = self.names(shown)
         let sizes = shown.map { Size.text($0.size) }
         let states = shown.map { $0.states(cut: .max) }
         let widths = (
@@ -55,7 +57,7 @@ struct MapLegend {
             line.append(sizes[index] + "  " + states[index])
             if let backend = use.backend {
                 line.pad(to: 5 + widths.tag + 2 + widths.size + 2 + widths.state + 2)
-                line.append((use.name.map { $0 + ", " } ?? "") + backend.words)
+                line.append((style.width < Self.wide ? "" : use.name.map { $0 + ", " } ?? "") + backend.words)
             }
             lines.append(line)
         }
@@ -68,12 +70,16 @@ struct MapLegend {
         return lines.map { $0.cut(to: style.width, mark: style.ellipsis) }
     }
 
-    /// The tags in full, or where that leaves too little room, as many digits as tell them apart.
-    private func names(_ tags: [Tag]) -> [String] {
-        let texts = tags.map { $0.isNone ? "no tag" : $0.description }
-        guard style.width < 80 else { return texts }
-        let digits = [8, 13, 18, 23, 36].first { count in Set(texts.map { $0.prefix(count) }).count == texts.count } ?? 36
-        return texts.map { $0.count > digits ? $0.prefix(digits) + style.ellipsis : $0 }
+    /// The tags in full; where that leaves too little room, their names, or else as many digits as tell them apart.
+    private func names(_ uses: ArraySlice<TagUse>) -> [String] {
+        let texts = uses.map { $0.tag.isNone ? "no tag" : $0.tag.description }
+        guard style.width < Self.wide else { return texts }
+        let digits =
+            style.width < 80
+            ? [8, 13, 18, 23, 36].first { count in Set(texts.map { $0.prefix(count) }).count == texts.count } ?? 36 : 36
+        return zip(uses, texts).map { use, text in
+            use.name ?? (text.count > digits ? text.prefix(digits) + style.ellipsis : text)
+        }
     }
 
     // MARK: Backends that nobody has

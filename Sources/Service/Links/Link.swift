@@ -89,9 +89,9 @@ struct Link: ~Copyable {
     }
 
     private mutating func trace(_ engine: inout Engine) {
-        let (identity, now) = (dialogue.identity, engine.now)
+        let identity = dialogue.identity
         dialogue.outbox.forEachUntraced { packet in
-            engine.tracers.note(packet, of: identity, isFromService: true, now: now)
+            engine.tracers.note(packet, of: identity, isFromService: true)
         }
     }
 
@@ -212,7 +212,7 @@ struct Link: ~Copyable {
         _ packet: RawSpan, _ endpoint: inout Endpoint, _ dialogue: inout Dialogue, _ engine: inout Engine
     ) {
         if engine.tracers.isActive {
-            engine.tracers.note(packet, of: dialogue.identity, isFromService: false, now: engine.now)
+            engine.tracers.note(packet, of: dialogue.identity, isFromService: false)
         }
         let eid = endpoint.eid
         switch endpoint.receive(packet) {

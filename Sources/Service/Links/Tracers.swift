@@ -71,11 +71,9 @@ struct Tracers: ~Copyable {
     }
 
     /// Tells of a packet that goes over `link`.
-    ///
-    /// - Parameter now: ns since 1970.
-    mutating func note(_ packet: RawSpan, of link: LinkIdentity, isFromService: Bool, now: UInt64) {
+    mutating func note(_ packet: RawSpan, of link: LinkIdentity, isFromService: Bool) {
         var header = TraceRecord(
-            time: now, link: link.id, isFromService: isFromService, role: link.role, host: link.host, binding: link.binding)
+            time: Clock.wall(), link: link.id, isFromService: isFromService, role: link.role, host: link.host, binding: link.binding)
         guard packet.byteCount <= Limit.packet.upperBound else { return }
         let length = TraceRecord.wireSize + packet.byteCount
         var isWritten = false
