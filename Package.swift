@@ -63,3 +63,13 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Benchmarks in process, built only for scripts/benchmark.
+if Context.environment["FMAPID_BENCHMARK"] != nil {
+    package.targets += [
+        .target(name: "CReference", path: "Benchmarks/CReference"),
+        .executableTarget(
+            name: "fmapid-benchmark", dependencies: ["CReference", "CXLWire", "CommandInterface", "DeviceModel", "MCTP"],
+            path: "Benchmarks/InProcess", swiftSettings: strict),
+    ]
+}
