@@ -17,6 +17,9 @@ enum Limit {
     /// Messages that one turn executes, and bad frames that it skips; the rest waits. It decides how long a link that asks now and
     /// then waits for those that never stop (`Rota`), and how many changes at most share a commit.
     static let messagesPerTurn = 32
+    /// The same of one link while many are ready: what a peer may have in flight (MCTP has eight tags), so that few turns find half
+    /// of what a peer has sent.
+    static let messagesPerLink = 8
     /// Links that can be ready in one turn: all of them, so that none hides behind the others; and what `watch` was given.
     static let eventsPerTurn = links + 1
     /// Connections that one listener takes before other work has its turn.
