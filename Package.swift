@@ -73,3 +73,16 @@ if Context.environment["FMAPID_BENCHMARK"] != nil {
             path: "Benchmarks/InProcess", swiftSettings: strict),
     ]
 }
+
+// The fuzz targets (Fuzz/README.md), made by scripts/fuzz only: they need libFuzzer, and see what tests see.
+if Context.environment["FMAPID_FUZZ_TARGETS"] != nil {
+    // What tests know of a sound device is used in place, and a file belongs to one target.
+    package.targets.removeAll { $0.type == .test }
+    package.targets += [
+        .target(name: "CFuzz", path: "Fuzz/CFuzz"),
+        .executableTarget(
+            name: "fmapid-fuzz",
+            dependencies: ["CFuzz", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Service", "Store"],
+            path: "Fuzz/Sources", swiftSettings: strict),
+    ]
+}

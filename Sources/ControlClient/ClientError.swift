@@ -1,5 +1,3 @@
-import CXLWire
-
 /// Why something asked of a service did not happen. Each case has the exit code that scripts of the tool rely on.
 public enum ClientError: Error, Equatable, Sendable {
     /// The device answered with a return code other than Success.
@@ -51,36 +49,5 @@ extension ClientError: CustomStringConvertible {
         case .usage(let text), .unreachable(let text), .timeout(let text), .violation(let text), .unmet(let text): text
         case .interrupted: "interrupted"
         }
-    }
-}
-
-/// What the device said when it refused a command: the return code and, in the vendor specific extended status, the reason.
-public struct DeviceRefusal: Equatable, Sendable {
-    public let opcode: Opcode
-    /// Return code as it came.
-    public let codeValue: UInt16
-    /// Vendor Specific Extended Status as it came.
-    public let status: UInt16
-
-    public init(opcode: Opcode, codeValue: UInt16, status: UInt16) {
-        self.opcode = opcode
-        self.codeValue = codeValue
-        self.status = status
-    }
-
-    public var codeName: String { ReturnCode(rawValue: codeValue)?.name ?? "Unknown Return Code" }
-
-    /// The reason in words; nil if the device gave none.
-    public var reasonText: String? {
-        guard status != 0 else { return nil }
-        return Refusal.Reason(rawValue: status)?.text ?? "vendor status \(hexadecimal(status, digits: 4))h"
-    }
-}
-
-extension DeviceRefusal: CustomStringConvertible {
-    /// For example `Invalid Extent List (001Eh): the length is not the backend's size`.
-    public var description: String {
-        let code = "\(codeName) (\(hexadecimal(codeValue, digits: 4))h)"
-        return reasonText.map { "\(code): \($0)" } ?? code
     }
 }

@@ -187,7 +187,7 @@ public struct Device: Sendable {
         guard let host else { return try fmLog.clear(handles) }
         try checkHost(host)
         try hosts[host].log.clear(handles)
-        touchHost(host)
+        if !handles.isEmpty { touchHost(host) }
     }
 
     /// Clears all records of a host's log, or for nil of the FM's; see ``EventLog/clearAll()``.

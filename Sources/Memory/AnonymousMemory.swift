@@ -55,22 +55,22 @@ extension MemoryFile {
     }
 
     /// Anonymous memory: takes new bytes, all zero, in the place of the old ones. Whoever still has a descriptor or a
-    /// mapping of the old ones keeps only those, emptied. This is how a former holder loses the memory for good.
+    /// mapping of the old ones keeps only those, emptied; if they are many, a moment later. This is how a former holder loses the memory for good.
     ///
     /// On an error the old bytes stay, or read as zero where there are few huge pages. The descriptor is another one
     /// afterwards: store it anew.
     public mutating func renew(_ name: String) throws(MemoryError) {
         guard case .anonymous(let hugePages) = kind else { throw .notRegular }
-        let fresh: MemoryFile
+        var fresh: MemoryFile
         do throws(MemoryError) {
             fresh = try MemoryFile(anonymous: name, size: size, hugePages: hugePages)
         } catch .noHugePages {
             try giveHugePagesBack()
             fresh = try MemoryFile(anonymous: name, size: size, hugePages: hugePages)
         }
-        // Former holders must not keep the pages: empty them before the last descriptor of ours goes.
-        try punch(0, off_t(size))
-        self = fresh
+        // Former holders must not keep the pages.
+        swap(&self, &fresh)
+        Disposal.empty(fresh)
     }
 
     /// Gives up the huge pages and their reservations.

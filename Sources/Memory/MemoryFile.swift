@@ -43,6 +43,24 @@ public struct MemoryFile: ~Copyable, Sendable {
         try descriptor.reopened(access == .readWrite ? O_RDWR : O_RDONLY)
     }
 
+    /// A descriptor to `dispose` of once this object is closed, if closing it would take long because it has many bytes. Nil if it
+    /// has not, is a file, or no descriptor is left.
+    public func deferClosing() -> Deferred? {
+        guard kind != .file, Disposal.isLarge(self) else { return nil }
+        let number = fcntl(descriptor.number, F_DUPFD_CLOEXEC, 0)
+        return number < 0 ? nil : Deferred(descriptor: Descriptor(owning: number))
+    }
+
+    /// Keeps memory that nobody else has from going back to the system in the wrong moment.
+    public struct Deferred: ~Copyable {
+        let descriptor: Descriptor
+
+        /// Has the bytes go back to the system on a thread of their own, unless others have them.
+        public consuming func dispose() { Disposal.close(descriptor) }
+    }
+
+    consuming func takeDescriptor() -> Descriptor { descriptor }
+
     /// Bytes of memory or disk that the object takes now; less than `size` as long as parts were never written.
     public func allocated() throws(MemoryError) -> UInt64 {
         // st_blocks counts units of 512 bytes whatever the file system's block size is (stat(2)).

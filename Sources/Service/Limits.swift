@@ -12,14 +12,20 @@ enum Limit {
     static let frameGap: UInt64 = 100_000_000
     /// Bytes of answers that wait for one peer to read them.
     static let sendBuffer = 64 * 1024
+    /// Address space that a link can come to need: its buffers, and on the heap its unfinished messages and lists.
+    static let memoryPerLink = receiveBuffer + packet.upperBound + sendBuffer + 256 * 1024
+    /// Address space that is left to the device and the state when links take theirs.
+    static let memoryForDevice = 32 * 1024 * 1024
     /// Descriptors that wait in one link's send queue; each is open in this process until it left.
     static let queuedDescriptors = 16
-    /// Messages that one turn executes, and bad frames that it skips; the rest waits. It decides how long a link that asks now and
+    /// Messages that one turn executes; the rest waits. It decides how long a link that asks now and
     /// then waits for those that never stop (`Rota`), and how many changes at most share a commit.
     static let messagesPerTurn = 32
     /// The same of one link while many are ready: what a peer may have in flight (MCTP has eight tags), so that few turns find half
     /// of what a peer has sent.
     static let messagesPerLink = 8
+    /// Bad frames that count as one message: to skip one costs much less.
+    static let badFramesPerMessage = 8
     /// Links that can be ready in one turn: all of them, so that none hides behind the others; and what `watch` was given.
     static let eventsPerTurn = links + 1
     /// Connections that one listener takes before other work has its turn.

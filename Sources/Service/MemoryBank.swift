@@ -222,8 +222,16 @@ public final class MemoryBank: BackendMemory {
 
     private func drop(_ object: MemoryObject) {
         lockedFiles[object] = nil
-        guard let holder = objects.removeValue(forKey: object) else { return }
+        let rest = forget(object)
+        objects[object] = nil
+        if let rest { rest.dispose() }
+    }
+
+    /// Tells the service manager; the answer is to be disposed of once the object is gone.
+    private func forget(_ object: MemoryObject) -> MemoryFile.Deferred? {
+        guard let holder = objects[object] else { return nil }
         if case .anonymous = holder.file.kind { Systemd.forget(name: Self.name(object)) }
+        return holder.file.deferClosing()
     }
 
     private func holder(_ object: MemoryObject) throws(Refusal) -> Holder {

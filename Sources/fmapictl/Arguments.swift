@@ -1,15 +1,26 @@
+import ArgumentParser
 import CXLWire
 import ControlClient
 
 // Values of options and arguments. Each names what it takes when it is given something else.
 
 extension Tag {
-    init(parsing text: String) throws {
-        guard let tag = Tag(text) else {
-            throw ClientError.usage("a tag is a UUID, 32 hexadecimal digits with or without dashes")
-        }
-        self = tag
-    }
+    /// A UUID or a name.
+    init(parsing text: String) throws { self = try Tag.parse(text).tag }
+}
+
+/// A tag, and the name if it was given as one.
+struct TagArgument: Equatable {
+    let tag: Tag
+    let name: String?
+
+    init(parsing text: String) throws { (tag, name) = try Tag.parse(text) }
+
+    /// As it was given.
+    var text: String { name.map { printable($0) } ?? tag.description }
+
+    /// Members of a document.
+    var members: [JSON.Member] { [.init("tag", tag.json), .init("name", .optional(name))] }
 }
 
 /// A size in bytes, not 0.
@@ -19,6 +30,25 @@ struct SizeArgument {
     init(parsing text: String) throws {
         guard let bytes = Size.parse(text), bytes > 0 else { throw ClientError.usage("a size is \(Size.form), and not 0") }
         self.bytes = bytes
+    }
+}
+
+/// How long to follow an operation.
+struct WaitArgument {
+    /// Seconds; nil if nobody said.
+    let seconds: Double?
+
+    /// Seconds to wait if nobody says.
+    static let usual = 30.0
+
+    init(seconds: Double?) { self.seconds = seconds }
+
+    /// Does not throw, because the parser would then take the option for one without a value; `check` does.
+    init(parsing text: String) { seconds = Double(text) ?? .nan }
+
+    func check() throws {
+        guard let seconds else { return }
+        guard seconds > 0, seconds <= 1e9 else { throw ValidationError("--wait takes a number of seconds, more than 0") }
     }
 }
 

@@ -11,7 +11,7 @@ extension ClientError {
         return .object([
             "kind": .string(kind), "opcode": .string(refusal.opcode.description), "code": .integer(refusal.codeValue),
             "name": .string(refusal.codeName), "reason": .integer(refusal.status), "reasonText": .optional(refusal.reasonText),
-            "message": .string(description),
+            "facts": .optional(refusal.facts), "advice": .optional(refusal.advice), "message": .string(description),
         ])
     }
 }
@@ -29,15 +29,23 @@ extension DPARange {
 }
 
 extension Extent {
-    var json: JSON {
-        .object([
-            "start": .number(start), "length": .number(length), "tag": tag.json, "sequence": .integer(sequence),
-        ])
+    var json: JSON { .object(members) }
+
+    var members: [JSON.Member] {
+        [
+            .init("start", .number(start)), .init("length", .number(length)), .init("tag", tag.json),
+            .init("sequence", .integer(sequence)),
+        ]
     }
 }
 
 extension [Extent] {
     var json: JSON { .array(map(\.json)) }
+
+    /// With the names of the tags.
+    func json(_ names: TagNames) -> JSON {
+        .array(map { .object($0.members + [.init("name", .optional(names[$0.tag]))]) })
+    }
 }
 
 extension TaggedBackend {
@@ -74,10 +82,10 @@ extension HostBitmap {
 }
 
 extension DynamicCapacityListTags.TagInfo {
-    var json: JSON {
+    func json(_ names: TagNames) -> JSON {
         .object([
-            "tag": tag.json, "heldByFM": .bool(isHeldByFM), "accepted": .array(references.list.map(JSON.count)),
-            "offered": .array(pending.list.map(JSON.count)),
+            "tag": tag.json, "name": .optional(names[tag]), "heldByFM": .bool(isHeldByFM),
+            "accepted": .array(references.list.map(JSON.count)), "offered": .array(pending.list.map(JSON.count)),
         ])
     }
 }
@@ -131,22 +139,31 @@ extension DynamicCapacityEvent {
 
 /// Tables that several commands print.
 extension Table {
-    /// Extents in the order given, with a column for the host if `host` says so.
-    static func extents(_ lists: [(host: Int, extents: [Extent])], withHost: Bool) -> Table {
-        let columns: [Column] = [
+    /// Extents in the order given, with a column for the host if `withHost` says so, and one for names if there are any.
+    static func extents(
+        _ lists: [(host: Int, extents: [Extent])], withHost: Bool, names: TagNames = TagNames()
+    ) -> Table {
+        var columns: [Column] = [
             .init("START", .right), .init("LENGTH", .right), .init("TAG"), .init("SEQ", .right),
         ]
+        if !names.isEmpty { columns.append(.init("NAME")) }
         var table = Table(withHost ? [.init("HOST", .right)] + columns : columns)
         for (host, extents) in lists {
             for extent in extents {
                 let cells: [Cell] = [
                     Cell(address(extent.start)), Cell(Size.text(extent.length)), Cell(extent.tag.text), "\(extent.sequence)",
+                    .name(of: extent.tag, names),
                 ]
                 table.add(withHost ? ["\(host)"] + cells : cells)
             }
         }
         return table
     }
+}
+
+extension Table.Cell {
+    /// The name of a tag; empty for none.
+    static func name(of tag: Tag, _ names: TagNames) -> Table.Cell { Table.Cell(names[tag].map { printable($0) } ?? "") }
 }
 
 /// `1 extent`, `2 extents`.

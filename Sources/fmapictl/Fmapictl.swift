@@ -3,7 +3,7 @@ import ControlClient
 import Glibc
 
 /// fmapictl(1): asks a running fmapid, plays its fabric manager, and plays the agents of its hosts. One invocation is one connection
-/// and, `host N run` and `host N hold` aside, a few requests.
+/// and a few requests, but for the commands that stay: `host N run`, `host N hold`, `watch` and `trace`.
 ///
 /// Exit status, which does not change its meaning:
 ///   0 done; 1 the device refused; 2 usage; 3 no connection; 4 timeout; 5 the service broke the protocol; 6 the device did what it was
@@ -16,9 +16,16 @@ struct Fmapictl: ParsableCommand {
         usage: "fmapictl [LINK OPTIONS] COMMAND",
         discussion: """
             ADDRESSES
-              Links are found at /run/fmapid/fm.sock, hostN.sock and control.sock,
-              unless --fm, --host N=, --control or the environment's FMAPICTL_FM,
-              FMAPICTL_HOSTN, FMAPICTL_CONTROL say otherwise. An address is
+              What says first where a link is decides:
+                1. --fm, --host N=, --control
+                2. --socket, for the link that the command needs
+                3. --instance NAME: fm.sock, hostN.sock, control.sock in /run/fmapid/NAME,
+                   for 'fmapid' in /run/fmapid, for a path in that directory
+                4. FMAPICTL_FM, FMAPICTL_HOSTN, FMAPICTL_CONTROL
+                5. FMAPICTL_SOCKET
+                6. the only instance that there is in or below FMAPICTL_DIRECTORY,
+                   which is /run/fmapid unless it is set
+              An address is
                 unix:PATH or PATH     a Unix socket, stream or seqpacket
                 serial:PATH           a Unix stream socket with DSP0253 frames
                 packet:PATH           a Unix seqpacket socket, one MCTP packet per datagram
@@ -28,7 +35,7 @@ struct Fmapictl: ParsableCommand {
             VALUES
               A size is bytes, or a number with KiB, MiB, GiB, TiB (or K, M, G, T;
               all binary). An address in memory is 0x10000000, 10000000h, or a size.
-              A tag is a UUID.
+              A tag is a UUID, or a name such as llm-weights that stands for one.
 
             EXIT STATUS
               0  done
@@ -45,18 +52,18 @@ struct Fmapictl: ParsableCommand {
               a terminal unless NO_COLOR is set.
 
             EXAMPLES
-              fmapictl backend create --tag $(uuidgen) --size 1GiB
-              fmapictl add --to 0 --size 1GiB --tag TAG --wait
-              fmapictl host 0 run --policy accept --map --release-on-request
+              fmapictl backend create --name llm-weights --size 1GiB
+              fmapictl add --to 0 --size 1GiB --tag llm-weights --wait
+              fmapictl host 0 run --policy accept --on-release give --map
               fmapictl host 0 write --at 0 --text hello
-              fmapictl release --from 0 --tag TAG --wait
+              fmapictl release --from 0 --tag llm-weights --wait
             """,
         version: "0.1.0",
         subcommands: [
             Info.self, Map.self, Backends.self, Add.self, Release.self, Reference.self, RegionCommand.self, Extents.self,
             Tags.self,
             Events.self, Status.self, HostCommand.self, Send.self,
-            Trace.self, Links.self, Demo.self,
+            Watch.self, Trace.self, Links.self, Demo.self,
         ])
 
     // Declared here too, so that these options may stand before the command's name.

@@ -52,6 +52,7 @@ final class Output {
     func fail(_ error: ClientError) {
         if isJSON { print(JSON.object([JSON.Member("error", error.json)] + context).pretty) }
         Self.error(error.description)
+        if case .refused(let refusal) = error, let advice = refusal.advice { Self.error(advice, prefix: "  ") }
     }
 
     static func error(_ text: String, prefix: String = "fmapictl: ") {

@@ -155,4 +155,13 @@ import Testing
         log.append(Self.event(3))
         #expect(log.activations == 2)
     }
+
+    /// A request that clears nothing leaves nothing to make durable.
+    @Test func clearingNoRecordsChangesNothing() throws {
+        var device = try makeDevice()
+        device.trackChanges()
+        let before = device.snapshot()
+        for host in [nil, 0] as [Int?] { try device.clearEvents(of: host, handles: []) }
+        #expect(device.snapshot() == before && !device.hasTableChanges)
+    }
 }

@@ -223,10 +223,16 @@ import Testing
         let stop = Descriptor(owning: eventfd(1, 0))
         var agent = agent()
         var kinds: [String] = []
-        try agent.run(.init(releasesOnRequest: true, maps: false) { $0.ranges }, stop: stop.number) { event in
+        try agent.run(
+            .init { _ in
+                true
+            } decide: {
+                $0.ranges
+            }, stop: stop.number
+        ) { event in
             kinds.append(Self.kind(event))
         }
-        #expect(kinds == ["overflow", "accepted 9", "released 2", "withdrawn 1", "region"])
+        #expect(kinds == ["ready", "overflow", "accepted 9", "released 2", "withdrawn 1", "region"])
         #expect(host.logLength == 0)
         // The policy was set for the time of the loop only.
         #expect(host.interruptMode == 0)
@@ -239,11 +245,36 @@ import Testing
         let stop = Descriptor(owning: eventfd(1, 0))
         var agent = agent()
         var kinds: [String] = []
-        try agent.run(.init(releasesOnRequest: false, maps: false) { _ in [] }, stop: stop.number) { event in
+        try agent.run(
+            .init { _ in
+                false
+            } decide: { _ in
+                []
+            }, stop: stop.number
+        ) { event in
             kinds.append(Self.kind(event))
         }
-        #expect(kinds == ["requested 2", "rejected 1"])
+        #expect(kinds == ["ready", "requested 2", "rejected 1"])
         #expect(host.heldExtents == Self.extents(0, 2))
+    }
+
+    @Test func atTheEndAllIsGivenBack() throws {
+        host.hold(Self.extents(0, 3))
+        let stop = Descriptor(owning: eventfd(1, 0))
+        var agent = agent()
+        var kinds: [String] = []
+        try agent.run(
+            .init(releasesOnExit: true) { _ in
+                true
+            } decide: {
+                $0.ranges
+            }, stop: stop.number
+        ) { event in
+            kinds.append(Self.kind(event))
+        }
+        #expect(kinds == ["ready", "released 3"])
+        #expect(host.heldExtents.isEmpty)
+        #expect(host.interruptMode == 0)
     }
 
     private static func kind(_ event: AgentEvent) -> String {
@@ -259,6 +290,8 @@ import Testing
         case .overflow: "overflow"
         case .mapped: "mapped"
         case .unmapped: "unmapped"
+        case .notMapped: "not mapped"
+        case .ready: "ready"
         }
     }
 }

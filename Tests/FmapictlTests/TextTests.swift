@@ -152,22 +152,3 @@ import Testing
         #expect(timestamp(nanoseconds) == text)
     }
 }
-
-@Suite struct RefusalTextTests {
-    @Test(
-        arguments: [
-            (0x1E, 24, "Invalid Extent List (001Eh): the length is not the backend's size"), (0x02, 0, "Invalid Input (0002h)"),
-            (0x02, 9999, "Invalid Input (0002h): vendor status 270Fh"), (0x7777, 0, "Unknown Return Code (7777h)"),
-        ] as [(UInt16, UInt16, String)])
-    func says(code: UInt16, status: UInt16, text: String) {
-        #expect(DeviceRefusal(opcode: .getDCDInfo, codeValue: code, status: status).description == text)
-    }
-
-    @Test func exitCodesDiffer() {
-        let refusal = DeviceRefusal(opcode: .identify, codeValue: 2, status: 0)
-        let errors: [ClientError] = [
-            .refused(refusal), .usage(""), .unreachable(""), .timeout(""), .violation(""), .unmet(""),
-        ]
-        #expect(errors.map(\.exitCode) == [1, 2, 3, 4, 5, 6])
-    }
-}

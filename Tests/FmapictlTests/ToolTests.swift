@@ -55,14 +55,20 @@ import Testing
         #expect(error["name"] as? String == "Invalid Extent List")
         #expect(error["reason"] as? Int == 24)
         #expect(error["reasonText"] as? String == "the length is not the backend's size")
+        #expect(error["facts"] as? String == "\(Self.first) has 256 MiB, 128 MiB was asked")
         let plain = try service.run("add", "--to", "0", "--size", "128MiB", "--tag", Self.first)
-        #expect(plain.errors == "fmapictl: Invalid Extent List (001Eh): the length is not the backend's size\n")
+        #expect(
+            plain.errors == """
+                fmapictl: Invalid Extent List (001Eh): the length is not the backend's size: \(Self.first) has 256 MiB, 128 MiB was asked
+                  ask for exactly the backend's size
+
+                """)
         #expect(plain.output.isEmpty)
     }
 
     @Test func waitingSeesAcceptanceRejectionAndSilence() throws {
         let service = try RunningService(hosts: 2, "--static", "4GiB")
-        let agent = try service.start(["host", "0", "run", "--policy", "accept", "--map", "--release-on-request", "--json"])
+        let agent = try service.start(["host", "0", "run", "--policy", "accept", "--map", "--on-release", "give", "--json"])
         #expect(agent.firstOutput().contains("ready"))
         let tagged = try service.json("add", "--to", "0", "--size", "64MiB", "--tag", Self.first, "--wait")
         #expect(tagged["outcome"] as? String == "accepted")
@@ -161,9 +167,14 @@ import Testing
         "add --to 0 --free --extent 0,1MiB", "add --size 1GiB", "add --to 0 --free --share --size 1GiB", "release --from 0",
         "host 0",
         "host x list", "host 0 write --at 0", "host 0 write --at 0 --hex 0", "host 0 write --at 0 --fill 256 --length 1",
-        "host 0 release", "host 0 run", "host 0 accept --all --tag 11111111-1111-4111-8111-111111111111", "backend", "status x",
+        "host 0 release", "host 0 run", "host 0 accept --all --tag 11111111-1111-4111-8111-111111111111", "backend",
         "send --to fm zz", "send --to fm 5600 0", "tags --timeout 0", "tags --fm tcp:x", "tags --host 0", "events -1",
-        "host 0 ask",
+        "host 0 ask", "add --to 0 --size 1GiB --wait=0", "add --to 0 --size 1GiB --wait=x", "backend create --size 1GiB",
+        "backend create --size 1GiB --tag llm-weights",
+        "backend create --size 1GiB --name a --tag 11111111-1111-4111-8111-111111111111",
+        "backend create --size 1GiB --name 11111111-1111-4111-8111-111111111111", "status 11111111-1111-4111-8111-11111111111",
+        "host 0 run --policy accept --script x", "host 0 run --policy accept --on-release script",
+        "host 0 run --script x --script-timeout 0", "tags --instance=",
     ])
     func usageErrorsAreStatus2(line: String) throws {
         let arguments = line.split(separator: " ").map(String.init)

@@ -1,14 +1,16 @@
 /* What Python is too slow for: a well-behaved peer with a stop watch, and peers that connect or send as fast as the kernel lets them.
  *
- *   pace PATH SECONDS MICROSECONDS REQUEST       one request in flight, a pause of so many us between them
- *   flood TYPE PATH LINKS SECONDS DATA[,DATA..]  all links send what they can, and read what comes
- *   connect TYPE PATH COUNT [DATA]               one connection after the other: connect, send DATA, close
+ *   pace PATH MICROSECONDS REQUEST                one request in flight, a pause of so many us between them
+ *   flood TYPE PATH[,PATH..] LINKS DATA[,DATA..]  all links send what they can, and read what comes
+ *   connect TYPE PATH[,PATH..] COUNT [DATA]       one connection after the other: connect, send DATA, close
  *
- * TYPE is stream or seqpacket; REQUEST and DATA are bytes in hexadecimal. Each prints one line of numbers.
+ * TYPE is stream or seqpacket; REQUEST and DATA are bytes in hexadecimal. Each prints a line once it has its links. All go on until SIGTERM,
+ * `connect` at most COUNT times; then each prints one line of numbers. SIGUSR1 has `pace` forget what it has measured so far.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 1024, MOST_PIECES = 256, MOST_SAMPLES = 1 << 21 };
+enum { MOST_LINKS = 1024, MOST_PATHS = 16, MOST_PIECES = 256, MOST_SAMPLES = 1 << 21 };
+
+static volatile sig_atomic_t ended, begun;
+
+static void note(int signal) { *(signal == SIGUSR1 ? &begun : &ended) = 1; }
 
 static void fail(const char *what) {
     fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -37,8 +43,21 @@ static int dial(int type, const char *path) {
     if (number < 0) fail("socket");
     strncpy(address.sun_path, path, sizeof address.sun_path - 1);
     while (connect(number, (struct sockaddr *)&address, sizeof address) < 0)
-        if (errno != EINTR) fail("connect");
+        if (errno != EINTR || ended) fail("connect");
     return number;
+}
+
+/* Takes "a,b" apart; answers how many paths there are. */
+static size_t split(char *text, char **paths) {
+    size_t count = 0;
+    for (char *path = strtok(text, ","); path && count < MOST_PATHS; path = strtok(NULL, ",")) paths[count++] = path;
+    if (!count) fail("no path");
+    return count;
+}
+
+static void begin(void) {
+    puts("ready");
+    fflush(stdout);
 }
 
 static int type_of(const char *name) { return strcmp(name, "stream") ? SOCK_SEQPACKET : SOCK_STREAM; }
@@ -71,37 +90,47 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* Prints: answers, and nanoseconds of the median, the 99th percentile and the longest. */
-static void pace(const char *path, double seconds, long pause, const char *text) {
+static void pace(const char *path, long pause, const char *text) {
     struct piece request;
     unsigned char answer[65536];
     uint64_t *samples = malloc(MOST_SAMPLES * sizeof *samples);
     int link = dial(SOCK_SEQPACKET, path);
     size_t count = 0;
     if (!samples || parse(text, &request) != 1) fail("memory or request");
-    for (uint64_t end = now() + (uint64_t)(seconds * 1e9); now() < end && count < MOST_SAMPLES;) {
+    begin();
+    while (!ended && count < MOST_SAMPLES) {
+        if (begun) begun = 0, count = 0;
         uint64_t start = now();
         if (send(link, request.bytes, request.length, MSG_NOSIGNAL) < 0) fail("send");
-        if (recv(link, answer, sizeof answer, 0) <= 0) fail("recv");
+        if (recv(link, answer, sizeof answer, 0) <= 0) {
+            if (ended) break;
+            if (errno == EINTR) continue;
+            fail("recv");
+        }
         samples[count++] = now() - start;
         struct timespec time = {0, pause * 1000};
         nanosleep(&time, NULL);
     }
+    if (!count) fail("no answer");
     qsort(samples, count, sizeof *samples, ascending);
     printf("%zu %llu %llu %llu\n", count, (unsigned long long)samples[count / 2],
            (unsigned long long)samples[count * 99 / 100], (unsigned long long)samples[count - 1]);
 }
 
 /* Prints: pieces sent, reads that got something, links that were closed by the service. */
-static void flood(int type, const char *path, int links, double seconds, const char *text) {
+static void flood(int type, char *paths_text, int links, const char *text) {
+    char *paths[MOST_PATHS];
     static struct pollfd watched[MOST_LINKS];
     static size_t next[MOST_LINKS], done[MOST_LINKS];
     struct piece pieces[MOST_PIECES];
     unsigned char answer[65536];
     size_t count = parse(text, pieces);
-    uint64_t sent = 0, received = 0, closed = 0, end = now() + (uint64_t)(seconds * 1e9);
+    size_t path_count = split(paths_text, paths);
+    uint64_t sent = 0, received = 0, closed = 0;
     if (links > MOST_LINKS || !count) fail("links or data");
-    for (int i = 0; i < links; i++) watched[i] = (struct pollfd){dial(type, path), POLLIN | POLLOUT, 0};
-    while (now() < end) {
+    for (int i = 0; i < links; i++) watched[i] = (struct pollfd){dial(type, paths[(size_t)i % path_count]), POLLIN | POLLOUT, 0};
+    begin();
+    while (!ended) {
         if (poll(watched, (nfds_t)links, 100) < 0 && errno != EINTR) fail("poll");
         for (int i = 0; i < links; i++) {
             int number = watched[i].fd;
@@ -130,25 +159,30 @@ static void flood(int type, const char *path, int links, double seconds, const c
 }
 
 /* Prints: connections, and seconds. */
-static void connect_again(int type, const char *path, long count, const char *text) {
+static void connect_again(int type, char *paths_text, long count, const char *text) {
+    char *paths[MOST_PATHS];
     struct piece pieces[MOST_PIECES];
-    size_t data = parse(text, pieces);
+    size_t data = parse(text, pieces), path_count = split(paths_text, paths);
+    begin();
     uint64_t start = now();
-    for (long i = 0; i < count; i++) {
-        int link = dial(type, path);
+    long done = 0;
+    for (; done < count && !ended; done++) {
+        int link = dial(type, paths[(size_t)done % path_count]);
         /* It may have been turned away by now. */
         if (data && send(link, pieces[0].bytes, pieces[0].length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
             fail("send");
         close(link);
     }
-    printf("%ld %.3f\n", count, (double)(now() - start) / 1e9);
+    printf("%ld %.3f\n", done, (double)(now() - start) / 1e9);
 }
 
 int main(int argc, char **argv) {
-    /* On a machine with few cores, what is measured is the service and not who gets a core. */
-    if (argc > 1 && strcmp(argv[1], "pace") && nice(19) < 0) fail("nice");
-    if (argc == 6 && !strcmp(argv[1], "pace")) pace(argv[2], atof(argv[3]), atol(argv[4]), argv[5]);
-    else if (argc == 7 && !strcmp(argv[1], "flood")) flood(type_of(argv[2]), argv[3], atoi(argv[4]), atof(argv[5]), argv[6]);
+    struct sigaction action = {.sa_handler = note};
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGUSR1, &action, NULL);
+    if (argc == 5 && !strcmp(argv[1], "pace")) pace(argv[2], atol(argv[3]), argv[4]);
+    else if (argc == 6 && !strcmp(argv[1], "flood")) flood(type_of(argv[2]), argv[3], atoi(argv[4]), argv[5]);
     else if (argc >= 5 && !strcmp(argv[1], "connect")) connect_again(type_of(argv[2]), argv[3], atol(argv[4]), argc > 5 ? argv[5] : "");
     else {
         fprintf(stderr, "usage: see the source\n");

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import xml.etree.ElementTree as xml
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +61,17 @@ class Recorder:
 
     def frames(self) -> list[bytes]:
         return [hex2pcap.sll2(packet, link, kind) for link, kind, packet in self.packets]
+
+
+def read_pcap(path: Path) -> tuple[int, list[bytes]]:
+    """Link type and frames of a pcap file."""
+    data = path.read_bytes()
+    (link_type,), at, frames = struct.unpack_from("<I", data, 20), 24, []
+    while at + 16 <= len(data):
+        (length,) = struct.unpack_from("<I", data, at + 8)
+        frames.append(data[at + 16 : at + 16 + length])
+        at += 16 + length
+    return link_type, frames
 
 
 @dataclass
@@ -113,9 +125,10 @@ def dissect(link_type: int, frames: list[bytes], *options: str) -> list[Dissecte
             hex2pcap.write_pcap(file, link_type, ((1_700_000_000 + index / 1000, frame) for index, frame in enumerate(frames)))
         os.chmod(capture, 0o644)
         script = ["-X", f"lua_script:{directory}/wireshark/fmapid.lua", "-r", str(capture), *options]
-        packets = xml.fromstring(run_tshark(directory, *script, "-T", "pdml")).findall("packet")
         shown = ["-T", "tabs", "-o", 'gui.column.format:"Protocol","%p","Info","%i"']
-        columns = run_tshark(directory, *script, *shown).decode().splitlines()
+        with ThreadPoolExecutor() as pool:
+            tree, lines = pool.map(lambda form: run_tshark(directory, *script, *form), [["-T", "pdml"], shown])
+    packets, columns = xml.fromstring(tree).findall("packet"), lines.decode().splitlines()
     if not len(packets) == len(columns) == len(frames):
         raise AssertionError(f"tshark read {len(packets)} and {len(columns)} of {len(frames)} frames")
     return [_dissected(packet, *line.split("\t", 1)) for packet, line in zip(packets, columns)]

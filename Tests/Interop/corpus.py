@@ -57,6 +57,8 @@ COMMANDS = [
     Command(0xC002, "FC", struct.pack("<II", 0, 50)),
     Command(0xC003, "FC", tag(1)),
     Command(0xC010, "FC", tag(1)),
+    Command(0xC011, "C", struct.pack("<II", 0, 50)),
+    Command(0xC012, "C", bytes(8)),
     Command(0xC013, "FC", struct.pack("<HHIQ", 0, 0, 50, 0)),
     Command(0xC020, "H", bytes(8)),
 ]

@@ -96,7 +96,7 @@ LISTENERS = {
 }
 """Nobody attacks on `calm`: witness and probes have it for themselves."""
 
-SERIAL = {"fm", "serial0"}
+SERIAL = {"fm", "serial0", "serial1"}
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,15 @@ NOBODY = 65534
 class Target(Daemon):
     """fmapid under attack; `unprivileged` has it run as nobody if the test runs as root, whom the kernel forgives a lot."""
 
+    listeners = LISTENERS
+    hosts = HOSTS
+
     def __init__(self, *arguments: str, unprivileged: bool = False, **options) -> None:
         self._as_nobody = unprivileged and os.geteuid() == 0
         if self._as_nobody:
             user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
             options["before"] = [*options.get("before", []), *user]
-        listeners = [part for name, text in LISTENERS.items() for part in ("--listen", f"{name}={text}")]
+        listeners = [part for name, text in self.listeners.items() for part in ("--listen", f"{name}={text}")]
         self._probe: Peer | None = None
         super().__init__(*listeners, *arguments, **options)
 
@@ -215,8 +218,8 @@ class Target(Daemon):
     def state(self) -> State:
         """All lists, read over a link that is kept for that."""
         self._probe = peer = self._probe or self.link("calm")
-        extents = [_read(peer, EXTENTS, struct.pack("<HH", host, 0)) for host in range(HOSTS)]
-        (tags, tags_generation), (backends, backends_generation) = _read(peer, TAGS), _read(peer, BACKENDS)
+        extents = [read_list(peer, EXTENTS, struct.pack("<HH", host, 0)) for host in range(self.hosts)]
+        (tags, tags_generation), (backends, backends_generation) = read_list(peer, TAGS), read_list(peer, BACKENDS)
         generations = (*(generation for _, generation in extents), tags_generation, backends_generation)
         return State(tuple(entries for entries, _ in extents), tags, backends, generations)
 
@@ -257,15 +260,16 @@ class List:
 
 
 EXTENTS = List(EXTENT_LISTS, head=24, total=12, returned=8, generation=16, entry=40)
+OWN_EXTENTS = List(HOST_EXTENTS, head=16, total=4, returned=0, generation=8, entry=40)
 TAGS = List(LIST_TAGS, head=16, total=4, returned=8, generation=0, entry=84)
 BACKENDS = List(LIST_BACKENDS, head=16, total=4, returned=8, generation=0, entry=40)
 
 
-def _read(peer: Peer, form: List, fixed: bytes = b"") -> tuple[tuple[bytes, ...], int]:
+def read_list(peer: Peer, form: List, fixed: bytes = b"") -> tuple[tuple[bytes, ...], int]:
     """All entries, and the generation number."""
     entries: list[bytes] = []
     while True:
-        numbers = (1 << 20, len(entries)) if form is EXTENTS else (len(entries), 1 << 20)
+        numbers = (1 << 20, len(entries)) if form in (EXTENTS, OWN_EXTENTS) else (len(entries), 1 << 20)
         response = peer.command(
             form.opcode, fixed + struct.pack("<II", *numbers), kind=message_type(form.opcode), timeout=PATIENCE
         )

@@ -5,21 +5,25 @@ TSHARK names the tshark to use.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 from captures import (
-    DISSECTOR, LINKTYPE_ETHERNET, TSHARK, Dissected, Field, Recorder, dissect, frame_bytes, hex2pcap, number, run_tshark,
-    tcp_segments,
+    DISSECTOR, LINKTYPE_ETHERNET, TSHARK, Dissected, Field, Recorder, dissect, frame_bytes, hex2pcap, number, read_pcap,
+    run_tshark, tcp_segments,
 )  # fmt: skip
 from corpus import COMMANDS, EFFECTS_LOG, ROLES, Command
-from daemon import ROOT, Daemon
+from daemon import BINARY, PATIENCE, ROOT, Daemon
 from fmapid_peer import CCI, Peer, connect_packet, connect_serial
 from hostile import *
 from mctp import Message, encode_frame, fragments
@@ -29,6 +33,7 @@ MESSAGE_AT = 20 + 4 + 1
 """Where a CCI message begins in a frame: behind the SLL2 header, the MCTP header and the message type."""
 PAYLOAD_AT = MESSAGE_AT + 12
 
+FMAPICTL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
 needs_tshark = unittest.skipUnless(shutil.which(TSHARK), "tshark is not installed")
 
 
@@ -534,7 +539,8 @@ class ConversationTest(unittest.TestCase):
         manager.command(INITIATE_ADD, add(0, PRESCRIPTIVE, 0, 0, NO_TAG, [extent(0, SIZE, tag(1))]), message_type(INITIATE_ADD))
         whole = [(kind == hex2pcap.TO_US, frame_bytes([packet])) for _, kind, packet in self.recorder.packets]
         decoded_as = ["-d", "tcp.port==5555,mctp_serial"]
-        for name, size, options in [("frames", 1 << 16, []), ("forty bytes", 40, []), ("three bytes", 3, decoded_as)]:
+        port = ["-o", "mctp_serial.port:5555"]
+        for name, size, options in [("frames", 1 << 16, []), ("forty bytes", 40, port), ("three bytes", 3, decoded_as)]:
             with self.subTest(name, options=options):
                 pieces = [(way, data[at : at + size]) for way, data in whole for at in range(0, len(data), size)]
                 found = dissect(LINKTYPE_ETHERNET, tcp_segments(pieces), *options)
@@ -544,6 +550,38 @@ class ConversationTest(unittest.TestCase):
                 answers = [message for message in found if message.all("cxl.response_to")]
                 found_codes = [number(show) for message in answers for show in message.all("cxl.return_code")]
                 self.assertEqual(found_codes[:3], codes)
+
+    @unittest.skipUnless(FMAPICTL.exists(), "fmapictl is not built")
+    def test_trace(self):
+        """The capture that fmapictl writes: the same messages, their links and ways."""
+        file = self.daemon.path / "trace.pcap"
+        self.daemon.wait_for("control")
+        trace = subprocess.Popen(
+            [FMAPICTL, "--control", self.daemon.path / "control", "trace", "--pcap", file],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(trace.kill)
+        deadline = time.monotonic() + PATIENCE
+        while not (file.exists() and file.stat().st_size >= 24) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        manager, host = self.peer("fm"), self.peer("host0")
+        manager.command(IDENTIFY)
+        host.command(HOST_CONFIGURATION, bytes([8, 0]))
+        manager.command(INITIATE_ADD, add(0, PRESCRIPTIVE, 0, 0, NO_TAG, [extent(0, SIZE, tag(1))]), message_type(INITIATE_ADD))
+        trace.send_signal(signal.SIGINT)
+        self.assertEqual(trace.wait(PATIENCE), 0)
+        link_type, frames = read_pcap(file)
+        self.assertEqual(link_type, hex2pcap.LINKTYPE_LINUX_SLL2)
+        self.assertEqual([frame[20:] for frame in frames], [packet for _, _, packet in self.recorder.packets])
+        found = dissect(link_type, frames)
+        self.assertEqual([text for message in found for text in message.complaints()], [])
+        whole = [message for message in found if message.all("cxl.opcode")]
+        opcodes = [IDENTIFY, HOST_CONFIGURATION, INITIATE_ADD]
+        self.assertEqual([message.number("cxl.opcode") for message in whole], [opcode for opcode in opcodes for _ in range(2)])
+        self.assertEqual([message.number("sll.pkttype") for message in whole], [hex2pcap.TO_US, hex2pcap.BY_US] * 3)
+        links = [message.number("sll.ifindex") for message in whole]
+        self.assertEqual((links[0], links[2]), (links[5], links[3]))
+        self.assertNotEqual(links[0], links[2])
 
     def test_notification(self):
         """The service asks, the peer answers."""

@@ -1,8 +1,12 @@
 """The examples of the documentation, as they stand there."""
 
+import json
+import os
+import re
 import subprocess
 import tempfile
 import unittest
+from pathlib import Path
 
 from daemon import BINARY, ROOT
 
@@ -55,3 +59,54 @@ class AgentTest(unittest.TestCase):
             )  # fmt: skip
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("accepted 4 MiB", result.stdout)
+
+
+class ManualTest(unittest.TestCase):
+    """The examples of fmapictl(1), all of them in their order, against the service that they begin with."""
+
+    TOOL = os.environ.get("FMAPICTL", BINARY.parent / "fmapictl")
+
+    def blocks(self) -> list[str]:
+        page = (ROOT / "man" / "fmapictl.1").read_text()
+        section = re.search(r"^\.Sh EXAMPLES\n(.*?)^\.Sh ", page, re.M | re.S)[1]
+        blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", section, re.M | re.S)
+        return [block.replace("\\e", "\\").replace("\\&", "") for block in blocks]
+
+    def test_examples(self):
+        service, *examples = self.blocks()
+        # A line that begins with "$ " is a command; what follows without it belongs to it.
+        commands = ["".join(re.sub(r"^\$ ", "", block, flags=re.M)) for block in examples]
+        with tempfile.TemporaryDirectory(prefix="fmapid-manual-") as directory:
+            script = f"""
+            export PATH={Path(self.TOOL).parent}:{BINARY.parent}:$PATH FMAPICTL_DIRECTORY={directory}
+            {service.rstrip()} &
+            service=$!
+            until fmapictl info > /dev/null 2>&1; do kill -0 $service && sleep 0.05; done
+            """
+            # Each example has its own shell, as far as jobs go, and may not leave one behind.
+            for block in commands:
+                script += f"(\nset -euxo pipefail\n{block}\njobs -p | xargs --no-run-if-empty kill 2> /dev/null || true\nwait\n)\n"
+            script += "kill $service; wait $service\n"
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("FMAPICTL_")}
+            result = subprocess.run(
+                ["bash", "-euc", script], cwd=directory, env=environment, capture_output=True, text=True, timeout=120,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        for line in ["hello", "released", "host 1 accepted 256 MiB in 1 extent", "host 1 released 256 MiB", "let go of tag corpus"]:
+            self.assertIn(f"\n{line}\n", result.stdout)
+
+    def test_every_command_has_an_example(self):
+        help = json.loads(subprocess.run([self.TOOL, "--experimental-dump-help"], capture_output=True, check=True).stdout)
+
+        def leaves(command, path):
+            children = [child for child in command.get("subcommands", []) if child["commandName"] != "help"]
+            if not children:
+                yield path
+            for child in children:
+                yield from leaves(child, [*path, child["commandName"]])
+
+        text = re.sub(r"fmapictl host \d ", "fmapictl host ", "".join(self.blocks()))
+        # Both need a terminal.
+        expected = {" ".join(path) for path in leaves(help["command"], [])} - {"host ask", "watch"}
+        self.assertEqual({name for name in expected if f"fmapictl {name}" not in text}, set())

@@ -277,6 +277,23 @@ import Testing
         expect(Self.full, ["test.conf:27: listener a: there is no host 3"], ["--hosts", "1"])
     }
 
+    /// toml++ asserts some of what a document breaks; here the operator is told of it, with the line.
+    @Test(arguments: ["[+", "[+]", "[[+]]", "[a.+]", "a.+ = 1", "[#", "[ \u{1}"])
+    func brokenKeys(_ text: String) {
+        let error = #expect(throws: UsageError.self) { try Self.parse("hosts = 1\n\(text)\n") }
+        #expect(error?.problems.first?.hasPrefix("test.conf:2: ") == true, "\(String(describing: error))")
+    }
+
+    /// What a message quotes does not end its line.
+    @Test(arguments: [
+        (#""a\nb" = 1"#, "test.conf:1: a\\u{a}b: no such key"), (#""\u001b[31m" = 1"#, "test.conf:1: \\u{1b}[31m: no such key"),
+    ])
+    func quotedControlCharacters(_ text: String, _ start: String) {
+        let error = #expect(throws: UsageError.self) { try Self.parse(text) }
+        #expect(error?.problems.contains { $0.hasPrefix(start) } == true, "\(String(describing: error))")
+        #expect(error?.problems.contains { $0.utf8.contains { $0 < 0x20 } } == false)
+    }
+
     @Test func checkAnswersTheOptions() throws {
         let check = try Options.parse(
             ["--check-config", Self.path], contents: { _ throws(SystemError) in Array(Self.full.utf8) })

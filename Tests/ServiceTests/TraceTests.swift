@@ -75,7 +75,7 @@ import Testing
         stream.send(Wire.frame(Wire.packet(0x0001, tag: 3)))
         host.send(Wire.packet(0x0001))
         control.send(Wire.packet(0x0001))
-        rig.turn()
+        rig.turn(3)
         let answers = [Wire.packets(try #require(stream.receive())), [try #require(host.receive())]]
         #expect(control.receive()?.isEmpty == false)
         let records = try #require(reader.records())
@@ -115,7 +115,7 @@ import Testing
         let id = try links(&rig, control)[2].id
         let reader = try #require(open(&rig, control, link: id))
         for client in [first, second, first] { client.send(Wire.packet(0x0001)) }
-        rig.turn()
+        rig.turn(3)
         #expect(reader.records()?.map(\.link) == [id, id])
         #expect(open(&rig, control, link: 4711) == nil)
     }

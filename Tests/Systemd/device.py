@@ -16,10 +16,11 @@ from fmapid_peer import FM_API, SUCCESS, Peer, Response, SerialLink, connect_pac
 IDENTIFY = 0x0001
 GET_EVENTS, CLEAR_EVENTS = 0x0100, 0x0101
 GET_DC_CONFIGURATION, GET_EXTENTS, ADD_RESPONSE = 0x4800, 0x4801, 0x4802
-GET_DCD_INFO, INITIATE_ADD = 0x5600, 0x5604
+GET_DCD_INFO, INITIATE_ADD, INITIATE_RELEASE = 0x5600, 0x5604, 0x5605
 CREATE_BACKEND, DELETE_BACKEND, LIST_BACKENDS, GET_DESCRIPTOR = 0xC000, 0xC001, 0xC002, 0xC020
 ANONYMOUS, FILE = 0, 1
 FREE = 0
+TAG_BASED = 0
 DYNAMIC_CAPACITY_LOG = 4
 NO_TAG = bytes(16)
 SIZE = 4 << 20
@@ -82,10 +83,17 @@ class Device:
             if len(found) == total or returned == 0:
                 return found
 
-    def give(self, host: int, tag: bytes = NO_TAG, size: int = SIZE) -> int:
-        """Offers capacity to a host, which accepts it; where it starts."""
+    def offer(self, host: int, tag: bytes = NO_TAG, size: int = SIZE) -> None:
         request = struct.pack("<HBBQ16sI", host, FREE, 0, size, tag, 0)
         run(self.peer("fm"), INITIATE_ADD, request, kind=FM_API)
+
+    def ask_back(self, host: int, tag: bytes, size: int = SIZE) -> None:
+        """Asks a host for capacity with a tag."""
+        run(self.peer("fm"), INITIATE_RELEASE, struct.pack("<HBBQ16sI", host, TAG_BASED, 0, size, tag, 0), kind=FM_API)
+
+    def give(self, host: int, tag: bytes = NO_TAG, size: int = SIZE) -> int:
+        """Offers capacity to a host, which accepts it; where it starts."""
+        self.offer(host, tag, size)
         peer = self.peer(f"host{host}")
         events = run(peer, GET_EVENTS, bytes([DYNAMIC_CAPACITY_LOG])).payload
         record = events[0x20:]

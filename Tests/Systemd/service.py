@@ -22,6 +22,7 @@ SOCKETS = {
     "host0": "fmapid-host@0.socket",
     "host1": "fmapid-host@1.socket",
 }
+AGENT = "fmapid-host-agent@0.service"
 TCP_SOCKET = "fmapid-fm-tcp.socket"
 
 
@@ -82,7 +83,7 @@ class ServiceTest(unittest.TestCase):
     def _clear(self) -> None:
         # Sockets first, and the services by name: a connection may just be starting one that no pattern matches yet.
         systemctl("stop", "fmapid*.socket")
-        systemctl("stop", SERVICE, OTHER_SERVICE)
+        systemctl("stop", SERVICE, OTHER_SERVICE, AGENT)
         systemctl("reset-failed")
         for state in STATE.parent.glob(f"{STATE.name}*"):
             shutil.rmtree(state)

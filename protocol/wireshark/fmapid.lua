@@ -5,7 +5,8 @@
 set_plugin_info({ version = "1.0", author = "the fmapid authors", description = "CXL CCI and FM API over MCTP" })
 
 local folder = debug.getinfo(1, "S").source:match("^@?(.*[/\\])") or ""
-local function load_part(name) return dofile(folder .. "fmapid/" .. name .. ".lua") end
+--- Runs a file of the folder with arguments; what it returns.
+local function load_part(name, ...) return assert(loadfile(folder .. "fmapid/" .. name .. ".lua"))(...) end
 
 -- What the parts share: the frame that is dissected, and what depends on the versions of Wireshark and Lua.
 local frame = {
@@ -36,10 +37,10 @@ function frame.protocol(name, description)
     return found and made or Proto(name .. "_fmapid", description .. " (fmapid)")
 end
 
-local mctp, message_types, dissect_packet = load_part("mctp")(frame)
-local control = load_part("control")(frame)
-local cxl = load_part("cxl")(load_part, frame)
-local serial = load_part("serial")(frame, dissect_packet)
+local mctp, message_types, dissect_packet = load_part("mctp", frame)
+local control = load_part("control", frame)
+local cxl = load_part("cxl", frame, load_part)
+local serial = load_part("serial", frame, dissect_packet)
 
 -- A cooked capture says in its header on which link a packet was. Fields cannot be asked for that, for Wireshark does not make
 -- them when it reads a file for the first time; so the header's dissector is called from here.

@@ -28,6 +28,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <termios.h>
@@ -105,6 +106,14 @@ static inline int clinux_connect(int fd, const void *addr, socklen_t len) {
     return connect(fd, (const struct sockaddr *)addr, len);
 }
 static inline int clinux_add_seals(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals); }
+// The environment of this process. Swift sees the variable twice, here and in its Glibc module.
+static inline char **clinux_environment(void) { return environ; }
+// Makes a file for writing that is not there yet. openat(2) is variadic.
+static inline int clinux_openat_new(int directory, const char *name, mode_t mode) {
+    return openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+}
+// A descriptor that can be read when the process has ended.
+static inline int clinux_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
 
 // Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.

@@ -1,15 +1,18 @@
+import CLinux
 import CXLWire
 
 /// What an agent that stays did or saw.
 public enum AgentEvent {
+    /// It listens, and has mapped what the host had before.
+    case ready
     /// Accepted extents; `of` is the whole offer.
     case accepted([Extent], of: LogItem)
     case rejected(LogItem)
     /// The FM had withdrawn the offer before it was answered.
     case offerGone(LogItem)
-    /// The FM asks for capacity, and the agent does not answer such requests.
+    /// The FM asks for capacity, and the agent does not give it.
     case releaseRequested(LogItem)
-    /// The FM asked for capacity, and these extents were given back.
+    /// These extents were given back, because the FM asked or the agent ends.
     case released([Extent])
     /// The FM took capacity.
     case withdrawn(LogItem)
@@ -18,8 +21,11 @@ public enum AgentEvent {
     case unknown
     /// The log lost records.
     case overflow
-    case mapped(Mapping)
+    /// Mapped, and exported as the file of this path.
+    case mapped(Mapping, export: String?)
     case unmapped(DPARange)
+    /// An extent could not be mapped or exported.
+    case notMapped(DPARange, ClientError)
 }
 
 extension HostAgent {
@@ -27,53 +33,76 @@ extension HostAgent {
     public struct Policy {
         /// What to take of an offer; nothing rejects it.
         public var decide: (LogItem) throws(ClientError) -> [DPARange]
-        /// Give back what the FM asks for.
-        public var releasesOnRequest: Bool
+        /// Whether to give back what the FM asks for.
+        public var gives: (LogItem) throws(ClientError) -> Bool
         /// Keep accepted extents mapped.
         public var maps: Bool
+        /// Where mapped extents appear as files.
+        public var exports: ExportDirectory?
+        /// Give back all that the host has at the end.
+        public var releasesOnExit: Bool
 
         public init(
-            releasesOnRequest: Bool, maps: Bool, decide: @escaping (LogItem) throws(ClientError) -> [DPARange]
+            maps: Bool = false, exports: ExportDirectory? = nil, releasesOnExit: Bool = false,
+            gives: @escaping (LogItem) throws(ClientError) -> Bool, decide: @escaping (LogItem) throws(ClientError) -> [DPARange]
         ) {
-            self.releasesOnRequest = releasesOnRequest
-            self.maps = maps
             self.decide = decide
+            self.gives = gives
+            self.maps = maps || exports != nil
+            self.exports = exports
+            self.releasesOnExit = releasesOnExit
         }
     }
 
     /// Answers every item of the log, and waits for notifications of new ones, until the descriptor `stop` can be read.
     ///
-    /// The host's interrupt policy is changed to send them, and set back at the end.
+    /// The host's interrupt policy is changed to send them, and set back at the end. However the loop ends, no exported file stays.
     public mutating func run(
         _ policy: Policy, stop: Int32, _ report: (AgentEvent) throws(ClientError) -> Void
     ) throws(ClientError) {
+        defer { policy.exports?.removeAll() }
         let before = try link.interruptPolicy()
         var notifying = before
         notifying.dynamicCapacity = EventInterruptSetting(.messageSignalled)
         try link.setInterruptPolicy(notifying)
-        var mappings: [DPARange: Mapping] = [:]
+        var mappings = AgentMappings(policy)
+        // A mapped extent keeps its descriptor open.
+        if policy.maps { _ = clinux_raise_descriptor_limit() }
         do {
             // What happened while nobody listened comes first.
-            if policy.maps { try updateMappings(&mappings, report) }
+            if policy.maps { try mappings.update(&link, report) }
+            try report(.ready)
             while true {
                 try drain(policy, &mappings, report)
                 let forever = Deadline(in: .seconds(1_000_000_000))
                 _ = try link.nextNotification(until: forever, interrupt: stop)
             }
         } catch .interrupted {
+            if policy.releasesOnExit { try releaseAll(&mappings, report) }
             try link.setInterruptPolicy(before)
         }
     }
 
+    /// Gives back all that the host has.
+    private mutating func releaseAll(
+        _ mappings: inout AgentMappings, _ report: (AgentEvent) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        try mappings.removeAll(report)
+        let held = try link.ownExtents().entries
+        guard !held.isEmpty else { return }
+        try link.release(held.map { DPARange(start: $0.start, length: $0.length) })
+        try report(.released(held))
+    }
+
     /// Handles items until the log is empty.
     private mutating func drain(
-        _ policy: Policy, _ mappings: inout [DPARange: Mapping], _ report: (AgentEvent) throws(ClientError) -> Void
+        _ policy: Policy, _ mappings: inout AgentMappings, _ report: (AgentEvent) throws(ClientError) -> Void
     ) throws(ClientError) {
         while true {
             let reading = try read()
             if reading.hasOverflowed { try report(.overflow) }
             for item in reading.items { try handle(item, policy, &mappings, report) }
-            if policy.maps, reading.hasOverflowed { try updateMappings(&mappings, report) }
+            if policy.maps, reading.hasOverflowed { try mappings.update(&link, report) }
             if reading.items.isEmpty {
                 guard reading.hasMore else { return }
                 try absorb(reading)
@@ -82,7 +111,7 @@ extension HostAgent {
     }
 
     private mutating func handle(
-        _ item: LogItem, _ policy: Policy, _ mappings: inout [DPARange: Mapping],
+        _ item: LogItem, _ policy: Policy, _ mappings: inout AgentMappings,
         _ report: (AgentEvent) throws(ClientError) -> Void
     ) throws(ClientError) {
         switch item.type {
@@ -97,19 +126,22 @@ extension HostAgent {
             case (false, true): try report(.offerGone(item))
             case (false, false): try report(.accepted(accepted, of: item))
             }
-            if policy.maps { try updateMappings(&mappings, report) }
+            if policy.maps { try mappings.update(&link, report) }
             return
-        case .releaseCapacity where policy.releasesOnRequest:
-            try unmap(item.ranges, &mappings, report)
+        case .releaseCapacity:
+            guard try policy.gives(item) else {
+                try report(.releaseRequested(item))
+                break
+            }
+            // Nobody finds the memory any more when it is another's.
+            try mappings.remove(item.ranges, report)
             let released = try giveBack(item)
             if !released.isEmpty { try report(.released(released)) }
-            if policy.maps { try updateMappings(&mappings, report) }
-        case .releaseCapacity:
-            try report(.releaseRequested(item))
+            if policy.maps { try mappings.update(&link, report) }
         case .forcedCapacityRelease:
             try report(.withdrawn(item))
-            try unmap(item.ranges, &mappings, report)
-            if policy.maps { try updateMappings(&mappings, report) }
+            try mappings.remove(item.ranges, report)
+            if policy.maps { try mappings.update(&link, report) }
         case .regionConfigurationUpdated:
             try report(.regionChanged(item.region))
         case .addCapacityResponse, .capacityReleased, nil:
@@ -117,28 +149,58 @@ extension HostAgent {
         }
         try clear([item])
     }
+}
 
-    private func unmap(
-        _ ranges: [DPARange], _ mappings: inout [DPARange: Mapping], _ report: (AgentEvent) throws(ClientError) -> Void
+/// What an agent that stays has mapped.
+struct AgentMappings {
+    private let exports: ExportDirectory?
+    private var mappings: [DPARange: Mapping] = [:]
+    /// What could not be mapped and is not tried again while the host has it.
+    private var failed: Set<DPARange> = []
+
+    init(_ policy: HostAgent.Policy) { exports = policy.exports }
+
+    mutating func removeAll(_ report: (AgentEvent) throws(ClientError) -> Void) throws(ClientError) {
+        try remove(Array(mappings.keys), report)
+    }
+
+    /// Unmaps every extent that has an address in common with `ranges`.
+    mutating func remove(
+        _ ranges: [DPARange], _ report: (AgentEvent) throws(ClientError) -> Void
     ) throws(ClientError) {
         for range in mappings.keys.sorted(by: { $0.start < $1.start }) {
             let extent = Extent(start: range.start, length: range.length)
             guard ranges.contains(where: { extent.overlaps($0) }) else { continue }
+            exports?.remove(range)
             mappings[range] = nil
             try report(.unmapped(range))
         }
     }
 
     /// Maps what the host has and unmaps what it no longer has.
-    private mutating func updateMappings(
-        _ mappings: inout [DPARange: Mapping], _ report: (AgentEvent) throws(ClientError) -> Void
+    mutating func update(
+        _ link: inout Link, _ report: (AgentEvent) throws(ClientError) -> Void
     ) throws(ClientError) {
-        let held = Set(try link.ownExtents().entries.map { DPARange(start: $0.start, length: $0.length) })
-        try unmap(mappings.keys.filter { !held.contains($0) }, &mappings, report)
-        for range in held.sorted(by: { $0.start < $1.start }) where mappings[range] == nil {
-            let mapping = try Mapping(&link, at: range.start)
-            mappings[range] = mapping
-            try report(.mapped(mapping))
+        let extents = try link.ownExtents().entries
+        let held = Set(extents.map { DPARange(start: $0.start, length: $0.length) })
+        failed.formIntersection(held)
+        try remove(mappings.keys.filter { !held.contains($0) }, report)
+        for extent in extents.sorted(by: { $0.start < $1.start }) {
+            let range = DPARange(start: extent.start, length: extent.length)
+            guard mappings[range] == nil, !failed.contains(range) else { continue }
+            do throws(ClientError) {
+                let mapping = try Mapping(&link, at: range.start)
+                let path = try exports?.add(extent, mapping)
+                mappings[range] = mapping
+                try report(.mapped(mapping, export: path))
+            } catch .refused(let refusal) {
+                // The FM may have taken it a moment ago; its record comes next. What may go better then is tried again.
+                if refusal.code != .retryRequired { failed.insert(range) }
+                try report(.notMapped(range, .refused(refusal)))
+            } catch .unmet(let text) {
+                failed.insert(range)
+                try report(.notMapped(range, .unmet(text)))
+            }
         }
     }
 }

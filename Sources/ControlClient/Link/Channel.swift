@@ -51,6 +51,8 @@ struct Channel: ~Copyable {
         return counters.badFCS + counters.badLength + counters.badRevision + counters.badEscape
     }
 
+    var pollDescriptor: Int32 { descriptor.number }
+
     mutating func takeDescriptors() -> [Descriptor] {
         defer { descriptors = [] }
         return descriptors

@@ -29,15 +29,25 @@ enum Dial {
             switch code {
             case ENOENT, ECONNREFUSED:
                 """
-                Is fmapid running there? 'systemctl start fmapid' starts the installed service; --fm, --host N= and --control \
-                say where another one listens.
+                Is fmapid running there? 'systemctl start fmapid' starts the installed service; --instance, --socket, --fm, \
+                --host N= and --control say where another one listens.
                 """
-            case EACCES, EPERM: "The socket's owner and mode decide who may use it; try as root or as a member of its group."
+            case EACCES, EPERM: "Its owner and mode decide who may use it; " + permission(address)
             case EPROTOTYPE: "The socket is of the other type: use unix:, which finds out."
             default: ""
             }
         let text = "cannot connect to \(address): \(systemText(code))"
         return .unreachable(advice.isEmpty ? text : text + ". " + advice)
+    }
+
+    /// Who may use a socket that we may not.
+    private static func permission(_ address: LinkAddress) -> String {
+        var status = stat()
+        // The status is a local variable; the group's entry stays until the next call, and its name is copied.
+        guard case .unix(let path) = address.place, unsafe stat(path, &status) == 0, status.st_mode & S_IWGRP != 0,
+            let group = unsafe getgrgid(status.st_gid), let name = unsafe group.pointee.gr_name
+        else { return "try as root." }
+        return "try as root, or join its group: usermod --append --groups \(unsafe String(cString: name)) USER"
     }
 
     /// Answers the connected descriptor, or the error number of connect(2).

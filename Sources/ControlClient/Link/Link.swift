@@ -34,6 +34,8 @@ public struct Link: ~Copyable {
     public let settings: Settings
     /// How packets travel on this link.
     public var framing: Framing { channel.framing }
+    /// Can be read when something has arrived, for who waits for several things at a time.
+    public var pollDescriptor: Int32 { channel.pollDescriptor }
     private var channel: Channel
     private var endpoint: Endpoint
     private var messageTag: UInt8 = 0

@@ -1,19 +1,10 @@
-/// Which of the service's links is meant; it decides the default address and framing.
+/// Which of the service's links is meant; it decides the name of the socket and the framing.
 public enum LinkTarget: Hashable, Sendable {
     case fm
     case host(Int)
     case control
 
-    /// Where the service listens unless told otherwise.
-    public var defaultAddress: String {
-        switch self {
-        case .fm: "/run/fmapid/fm.sock"
-        case .host(let number): "/run/fmapid/host\(number).sock"
-        case .control: "/run/fmapid/control.sock"
-        }
-    }
-
-    /// The environment variable that replaces the default address.
+    /// The environment variable that says where it is.
     public var environmentVariable: String {
         switch self {
         case .fm: "FMAPICTL_FM"

@@ -46,9 +46,10 @@ extension CapacityMap.Region {
         case .small(let first): cells[position] = .several(2, first: first)
         case .several(let count, let first): cells[position] = .several(count + 1, first: first)
         case .piece(let owner, let isFirst):
-            let neighbours = [position - 1, position + 1].filter(cells.indices.contains)
-            if let free = neighbours.first(where: { cells[$0] == .free }) {
-                cells[free] = .small(index)
+            // Beside its owner, on the side where it lies.
+            let neighbour = index > owner ? position + 1 : position - 1
+            if cells.indices.contains(neighbour), cells[neighbour] == .free {
+                cells[neighbour] = .small(index)
             } else if isFirst {
                 guard position + 1 < cells.count, cells[position + 1] == .piece(owner, isFirst: false) else {
                     return cells[position] = .several(2, first: owner)

@@ -32,6 +32,11 @@ extension Link {
         }
     }
 
+    /// Asks for Event Notifications of these logs on this link, which must be the FM's.
+    public mutating func setNotifications(_ logs: EventNotificationSet) throws(ClientError) {
+        try command(.setMCTPEventInterruptPolicy, logs.bytes)
+    }
+
     public mutating func interruptPolicy() throws(ClientError) -> EventInterruptPolicy {
         try read(.getEventInterruptPolicy) { payload throws(ReturnCode) in try EventInterruptPolicy(payload) }
     }

@@ -1,11 +1,32 @@
 import CXLWire
 
-/// Looks from the FM's side for what a host does with an offer. The FM's event log is read but not cleared: it belongs to the fabric
-/// manager proper.
+/// How far a host is with what it was asked for.
+public struct OperationProgress: Equatable, Sendable {
+    /// Extents and bytes that are dealt with, and all there are.
+    public var extents: Int
+    public var allExtents: Int
+    public var bytes: UInt64
+    public var allBytes: UInt64
+
+    public init(extents: Int, of allExtents: Int, bytes: UInt64, of allBytes: UInt64) {
+        self.extents = extents
+        self.allExtents = allExtents
+        self.bytes = bytes
+        self.allBytes = allBytes
+    }
+
+    /// `3 of 8 extents, 3 GiB of 8 GiB`.
+    public var text: String {
+        "\(extents) of \(allExtents) extent\(allExtents == 1 ? "" : "s"), \(Size.text(bytes)) of \(Size.text(allBytes))"
+    }
+}
+
+/// Looks from the FM's side for what a host does with an offer (C013h). The FM's event log is left to the fabric manager proper.
 public struct OfferWatch {
-    /// What the host did.
+    /// What the host did so far.
     public enum Outcome: Equatable, Sendable {
-        /// The extents that it has now and had not before.
+        case waiting(OperationProgress)
+        /// The extents that it took of the offer.
         case answered([Extent])
         case rejected
     }
@@ -16,44 +37,37 @@ public struct OfferWatch {
     /// Addresses of the offer, if the FM chose them.
     private let ranges: [DPARange]
     private let before: Set<Extent>
-    /// Records of the FM's log that were there before.
-    private let oldHandles: Set<UInt16>
+    private var offered: [Extent] = []
 
-    /// Call before the Add: the answer is seen as a difference.
+    /// Call before the Add: the offer is seen as a difference.
     public init(_ link: inout Link, host: UInt16, tags: Set<Tag>, ranges: [DPARange]) throws(ClientError) {
         self.host = host
         self.tags = tags.contains(.none) ? [] : tags
         self.ranges = ranges
-        before = Set(try link.extents(of: host).entries)
-        oldHandles = self.tags.isEmpty ? Set(try link.events().records.map(\.header.handle)) : []
+        before = Set(try link.hostExtents(of: host).map(\.extent))
     }
 
-    /// Looks once; nil if the host has not answered.
-    public func look(_ link: inout Link) throws(ClientError) -> Outcome? {
-        if !tags.isEmpty {
-            let isPending = try link.tags().entries.contains { tags.contains($0.tag) && $0.isPending(host) }
-            guard !isPending else { return nil }
-            let accepted = try link.extents(of: host).entries.filter { tags.contains($0.tag) && !before.contains($0) }
-            return accepted.isEmpty ? .rejected : .answered(accepted)
+    /// Call after the Add: notes what was offered, though the host may have answered already.
+    public mutating func begin(_ link: inout Link) throws(ClientError) {
+        offered = try link.hostExtents(of: host).map(\.extent).filter { !before.contains($0) && isOfOffer($0) }
+    }
+
+    /// Looks once.
+    public func look(_ link: inout Link) throws(ClientError) -> Outcome {
+        let ranges = offered.map { DPARange(start: $0.start, length: $0.length) }
+        let items = try link.hostExtents(of: host).filter { item in
+            !before.contains(item.extent) && ranges.contains { item.extent.overlaps($0) }
         }
-        let accepted = try link.extents(of: host).entries.filter { !before.contains($0) && isOfOffer($0) }
-        if !accepted.isEmpty { return .answered(accepted) }
-        for record in try link.events().records where !oldHandles.contains(record.header.handle) {
-            guard case .dynamicCapacity(let event) = record.body, event.type == .addCapacityResponse, event.hostID == host,
-                event.extent.length == 0, ranges.isEmpty || ranges.contains(where: { $0.start == event.extent.start })
-            else { continue }
-            return .rejected
-        }
-        return nil
+        let accepted = items.filter { $0.state != .offered }.map(\.extent)
+        guard items.count > accepted.count else { return accepted.isEmpty ? .rejected : .answered(accepted) }
+        return .waiting(
+            OperationProgress(
+                extents: accepted.count, of: offered.count, bytes: totalLength(accepted), of: totalLength(offered)))
     }
 
     private func isOfOffer(_ extent: Extent) -> Bool {
-        ranges.isEmpty || ranges.contains { extent.overlaps($0) }
+        (tags.isEmpty || tags.contains(extent.tag)) && (ranges.isEmpty || ranges.contains { extent.overlaps($0) })
     }
-}
-
-extension DynamicCapacityListTags.TagInfo {
-    func isPending(_ host: UInt16) -> Bool { HostBitmap.hosts.contains(Int(host)) && pending[Int(host)] }
 }
 
 /// Looks from the FM's side whether a host gave capacity back.
@@ -61,44 +75,60 @@ public struct ReleaseWatch {
     private let host: UInt16
     private let tag: Tag?
     private let ranges: [DPARange]
-    /// The release has happened when the host has no more than this, in bytes.
-    private let target: UInt64
+    /// What the host had of it before.
+    private let before: [Extent]
+    /// Bytes that are to be given back.
+    private let released: UInt64
 
-    /// For a release by tag; `held` is what the host has of it before.
-    public init(host: UInt16, tag: Tag, held: UInt64, released: UInt64) {
+    /// For a release by tag; `before` are the host's extents.
+    public init(host: UInt16, tag: Tag, before: [Extent], released: UInt64) {
         self.host = host
         self.tag = tag
         ranges = []
-        target = held - min(held, released)
+        self.before = before.filter { $0.tag == tag }
+        self.released = min(released, totalLength(self.before))
     }
 
-    /// For a release of addresses.
-    public init(host: UInt16, ranges: [DPARange]) {
+    /// For a release of addresses; `before` are the host's extents.
+    public init(host: UInt16, ranges: [DPARange], before: [Extent]) {
         self.host = host
         tag = nil
         self.ranges = ranges
-        target = 0
+        self.before = intersection(before, ranges)
+        released = totalLength(self.before)
     }
 
-    /// Looks once.
-    public func isReleased(_ link: inout Link) throws(ClientError) -> Bool {
+    /// Looks once; nil when all of it is given back.
+    public func look(_ link: inout Link) throws(ClientError) -> OperationProgress? {
         let extents = try link.extents(of: host).entries
         let held = tag.map { tag in extents.filter { $0.tag == tag } } ?? intersection(extents, ranges)
-        return totalLength(held) <= target
+        let (had, has) = (totalLength(before), totalLength(held))
+        let given = had - min(had, has)
+        guard given < released else { return nil }
+        return OperationProgress(
+            extents: max(0, before.count - held.count), of: before.count, bytes: given, of: released)
     }
 }
 
 extension Link {
-    /// Calls `look` more and more seldom until it answers something, or the deadline has passed; then nil. `waiting` is called in between.
-    public mutating func poll<Result>(
-        until deadline: Deadline, waiting: () -> Void, _ look: (inout Link) throws(ClientError) -> Result?
+    /// How often to look when a notification will tell of a change: for the time that is shown, and for a change that nobody tells of.
+    private static var rest: Duration { .seconds(1) }
+
+    /// Calls `look` whenever the FM's event log gets a record, until it answers something, or the deadline has passed; then nil.
+    ///
+    /// The device notifies (0105h, 0106h) when the log gets its *first* record. While somebody leaves records in it, `look` is called
+    /// every now and then instead.
+    public mutating func follow<Result>(
+        until deadline: Deadline, _ look: (inout Link) throws(ClientError) -> Result?
     ) throws(ClientError) -> Result? {
+        try command(.setMCTPEventInterruptPolicy, EventNotificationSet.dynamicCapacity.bytes)
         var interval = Duration.milliseconds(5)
         while true {
             if let result = try look(&self) { return result }
             guard !deadline.hasPassed else { return nil }
-            waiting()
-            _ = pause(until: deadline.sooner(of: Deadline(in: interval)))
+            let isTold = try events().records.isEmpty
+            let next = Deadline(in: isTold ? Self.rest : interval)
+            _ = try nextNotification(until: deadline.sooner(of: next), interrupt: nil)
             interval = min(interval * 2, .milliseconds(200))
         }
     }

@@ -162,14 +162,16 @@ struct Link: ~Copyable {
     }
 
     private mutating func executeFrames(_ share: inout Int, _ engine: inout Engine) {
-        if backlog { decode(&share, &engine) }
+        var budget = share * Limit.badFramesPerMessage
+        defer { share = max(0, budget / Limit.badFramesPerMessage) }
+        if backlog { decode(&budget, &engine) }
         abandonStaleFrame()
         guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
         switch inbox.read(descriptor.number) {
         case .bytes(0): ended = true
         case .bytes(let count):
             received &+= UInt64(count)
-            decode(&share, &engine)
+            decode(&budget, &engine)
         case .wouldBlock: break
         case .failed: failed = true
         }
@@ -208,7 +210,7 @@ struct Link: ~Copyable {
             case .inInput(let range): deliver(input.extracting(range), &endpoint, &dialogue, &engine)
             case .inScratch: deliver(decoder.scratch, &endpoint, &dialogue, &engine)
             }
-            budget -= 1
+            budget -= Limit.badFramesPerMessage
         }
         return start == end
     }

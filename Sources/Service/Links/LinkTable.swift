@@ -112,6 +112,13 @@ struct LinkTable: ~Copyable {
                     + "\(origins[listener].links) of this listener (--max-links \(maximumLinks))", .turnedAway)
             return
         }
+        // Memory that runs out later would end the service, so all links must be able to grow at the same time.
+        guard RawBuffer.hasRoom(for: Limit.memoryForDevice + (links.count + 1) * Limit.memoryPerLink) else {
+            log.write(
+                .error, &crowding, now: Clock.steady(),
+                "\(origins[listener].name): \(peer.text) was turned away: memory is short (RLIMIT_AS)", .turnedAway)
+            return
+        }
         let origin = origins[listener]
         let number = descriptor.number
         let maximumPacket = if case .packets(let maximum) = origin.channel { maximum } else { SerialDecoder.maximumFrame }

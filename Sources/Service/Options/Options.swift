@@ -8,9 +8,16 @@ public struct UsageError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String { problems.joined(separator: "\n") }
 
-    public init(_ description: String) { problems = [description] }
+    public init(_ description: String) { self.init([description]) }
 
-    init(_ problems: [String]) { self.problems = problems }
+    init(_ problems: [String]) { self.problems = problems.map(Self.line) }
+
+    /// What is quoted from a file or a command line may have line ends and other control characters in it; they are told by number.
+    private static func line(_ text: String) -> String {
+        func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value) }
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        return text.unicodeScalars.map { isControl($0) ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined()
+    }
 }
 
 /// What command line and configuration file ask for.

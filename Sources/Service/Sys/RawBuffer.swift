@@ -17,6 +17,15 @@ import Glibc
 
     deinit { unsafe munmap(base, capacity) }
 
+    /// Whether this process may have that many more bytes of address space (RLIMIT_AS).
+    static func hasRoom(for count: Int) -> Bool {
+        // Nobody sees the address; it is given back at once, and its pages never existed.
+        let base = unsafe mmap(nil, count, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let base = unsafe base, unsafe base != MAP_FAILED else { return false }
+        unsafe munmap(base, count)
+        return true
+    }
+
     // Safety of both spans: `range` lies inside the allocation (checked), the bytes are initialised (init), and the
     // lifetime is tied to the access to self, so the memory outlives the span and a mutable span excludes others.
 

@@ -13,9 +13,9 @@ struct Add: ToolCommand {
             fmapictl add --to N --share --tag TAG [--region R]
             """,
         discussion: """
-            Success means that the capacity is offered; the host may still reject it. --wait looks until the host has answered, and \
-            ends with status 6 if it did not take everything. The FM's event log is read for that, but not cleared. Of an untagged \
-            offer whose addresses the device chose, the host's next answer counts as the answer.
+            Success means that the capacity is offered; the host may still reject it. --wait follows the offer until the host has \
+            answered, and ends with status 6 if it did not take everything, with 4 if it did not answer in time: for that long, or \
+            for --timeout, or 30 seconds. The FM's event log is not cleared by this.
             """)
 
     enum Policy: String, EnumerableFlag {
@@ -43,8 +43,8 @@ struct Add: ToolCommand {
     @Option(help: "How much.", transform: SizeArgument.init(parsing:))
     var size: SizeArgument?
 
-    @Option(help: "Tag; on a lazy device it names the backend.", transform: Tag.init(parsing:))
-    var tag: Tag?
+    @Option(help: "Tag or name; on a lazy device it is the backend's.", transform: TagArgument.init(parsing:))
+    var tag: TagArgument?
 
     @Option(help: ArgumentHelp("Address of the only extent.", valueName: "address"), transform: AddressArgument.init(parsing:))
     var at: AddressArgument?
@@ -55,9 +55,10 @@ struct Add: ToolCommand {
     var extents: [ExtentArgument] = []
 
     @Option(
-        name: .customLong("wait"), defaultAsFlag: 30,
-        help: ArgumentHelp("Wait for the host's answer, 30 seconds unless told otherwise.", valueName: "seconds"))
-    var wait: Double?
+        name: .customLong("wait"), defaultAsFlag: WaitArgument(seconds: nil),
+        help: ArgumentHelp("Follow the offer until the host has answered.", valueName: "seconds"),
+        transform: WaitArgument.init(parsing:))
+    var wait: WaitArgument?
 
     @OptionGroup
     var global: GlobalOptions
@@ -66,6 +67,7 @@ struct Add: ToolCommand {
     private var chosen: Policy { policy ?? (at != nil || !extents.isEmpty ? .prescriptive : .free) }
 
     func validate() throws {
+        try wait?.check()
         switch chosen {
         case .free, .contiguous:
             guard size != nil else { throw ValidationError("--size is missing") }
@@ -89,13 +91,12 @@ struct Add: ToolCommand {
                 throw ValidationError("shared capacity is what another host has: leave out --size, --at and --extent")
             }
         }
-        if let wait, !(wait > 0 && wait <= 1e9) { throw ValidationError("--wait must be more than 0 seconds") }
     }
 
     /// Extents of the request.
     private var list: [Extent] {
         guard let at, let size else { return extents.map(\.extent) }
-        return [Extent(start: at.value, length: size.bytes, tag: tag ?? .none)]
+        return [Extent(start: at.value, length: size.bytes, tag: tag?.tag ?? .none)]
     }
 
     private var request: InitiateDynamicCapacityAdd.Header {
@@ -107,11 +108,11 @@ struct Add: ToolCommand {
             case .share: .enableSharedAccess
             }
         guard chosen != .prescriptive else { return .init(hostID: host, policy: selection) }
-        return .init(hostID: host, policy: selection, region: region ?? 0, length: size?.bytes ?? 0, tag: tag ?? .none)
+        return .init(hostID: host, policy: selection, region: region ?? 0, length: size?.bytes ?? 0, tag: tag?.tag ?? .none)
     }
 
     /// Tags of the offer; with the tag of nothing among them if a part is untagged.
-    private var tags: Set<Tag> { chosen == .prescriptive ? Set(list.map(\.tag)) : [tag ?? .none] }
+    private var tags: Set<Tag> { chosen == .prescriptive ? Set(list.map(\.tag)) : [tag?.tag ?? .none] }
 
     /// Bytes of the offer; nil for shared capacity, whose length only the device knows.
     private var length: UInt64? {
@@ -124,34 +125,47 @@ struct Add: ToolCommand {
 
     private var what: String {
         let size = length.map { Size.text($0) } ?? "shared capacity"
+        if let tag { return "\(size), tag \(tag.text)" }
         let tag = tags.count == 1 ? tags.first.flatMap { $0.isNone ? nil : ", tag \($0)" } : nil
         return size + (tag ?? "")
+    }
+
+    /// What a refusal is explained with.
+    private var subject: RequestSubject {
+        RequestSubject(
+            host: host, region: region ?? (chosen == .prescriptive ? nil : 0), tag: tag?.tag, tagText: tag?.text, length: length,
+            extents: chosen == .prescriptive ? list : [])
     }
 
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(.fm)
         let offered = chosen == .prescriptive ? list : []
-        guard let wait else {
+        let ranges = offered.map { DPARange(start: $0.start, length: $0.length) }
+        let watch = try link.explaining(subject) { link throws(ClientError) in
+            let watch = wait == nil ? nil : try OfferWatch(&link, host: host, tags: tags, ranges: ranges)
             try link.initiateAdd(request, extents: offered)
+            return watch
+        }
+        guard let wait, let watch else {
             out.result(document("offered", [])) { out.line("offered to host \(host): \(what)") }
             return
         }
-        let ranges = offered.map { DPARange(start: $0.start, length: $0.length) }
-        let watch = try OfferWatch(&link, host: host, tags: tags, ranges: ranges)
-        try link.initiateAdd(request, extents: offered)
-        try follow(watch, for: wait, &link, out)
+        try follow(watch, for: wait.seconds ?? global.givenTimeout ?? WaitArgument.usual, &link, out)
     }
 
-    private func follow(_ watch: OfferWatch, for seconds: Double, _ link: inout Link, _ out: Output) throws(ClientError) {
+    private func follow(_ begun: OfferWatch, for seconds: Double, _ link: inout Link, _ out: Output) throws(ClientError) {
+        var watch = begun
+        try watch.begin(&link)
         defer { Output.endProgress() }
-        let outcome = try link.poll(until: Deadline(in: .seconds(seconds))) {
-            Output.progress("waiting for host \(host) to answer")
-        } _: { link throws(ClientError) in
-            try watch.look(&link)
+        let outcome = try link.follow(until: Deadline(in: .seconds(seconds))) { link throws(ClientError) -> OfferWatch.Outcome? in
+            let outcome = try watch.look(&link)
+            guard case .waiting(let progress) = outcome else { return outcome }
+            Output.progress("host \(host) has accepted \(progress.text) …")
+            return nil
         }
         Output.endProgress()
         switch outcome {
-        case nil:
+        case nil, .waiting:
             throw .timeout("host \(host) has not answered in \(seconds.formatted) s; the offer of \(what) stays open")
         case .rejected:
             throw .unmet("host \(host) rejected \(what)")
@@ -161,7 +175,7 @@ struct Add: ToolCommand {
                 throw .unmet("host \(host) took \(Size.text(taken)) of \(Size.text(length)): see fmapictl extents \(host)")
             }
             out.result(document("accepted", extents)) {
-                out.line("host \(host) accepted \(Size.text(taken))", .good)
+                out.line("host \(host) accepted \(Size.text(taken)) in \(plural(extents.count, "extent"))", .good)
                 out.table(.extents([(Int(host), extents)], withHost: false))
             }
         }
@@ -170,7 +184,7 @@ struct Add: ToolCommand {
     private func document(_ outcome: String, _ extents: [Extent]) -> JSON {
         .object([
             "host": .integer(host), "outcome": .string(outcome), "length": length.map(JSON.number) ?? .null,
-            "tag": tags.count == 1 ? tags.first?.json ?? .null : .null, "extents": extents.json,
+            "tag": tags.count == 1 ? tags.first?.json ?? .null : .null, "name": .optional(tag?.name), "extents": extents.json,
         ])
     }
 }

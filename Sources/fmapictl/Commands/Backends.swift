@@ -16,10 +16,27 @@ struct Backends: ParsableCommand {
 struct CreateBackend: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Create a backend.",
-        usage: "fmapictl backend create --tag TAG --size SIZE [--file PATH] [--hugepages]")
+        usage: "fmapictl backend create --tag TAG | --name NAME --size SIZE [--file PATH] [--hugepages]",
+        discussion: """
+            A name stands for a tag that everybody can compute from it, so wherever a tag is asked for, the name does as well.
+            """)
 
-    @Option(help: "Tag of the backend, a UUID.", transform: Tag.init(parsing:))
-    var tag: Tag
+    @Option(
+        help: "Tag of the backend, a UUID.",
+        transform: { text in
+            guard let tag = Tag(text) else { throw ValidationError("--tag is a UUID; --name gives a name") }
+            return tag
+        })
+    var tag: Tag?
+
+    @Option(
+        help: "A name for it instead, of 1 to 63 bytes.",
+        transform: { text in
+            let (tag, name) = try Tag.parse(text)
+            guard let name else { throw ValidationError("'\(text)' is a tag: give it with --tag") }
+            return Name(text: name, tag: tag)
+        })
+    var name: Name?
 
     @Option(help: "Its size: the length of the extent that it will back.", transform: SizeArgument.init(parsing:))
     var size: SizeArgument
@@ -36,11 +53,29 @@ struct CreateBackend: ToolCommand {
     @OptionGroup
     var global: GlobalOptions
 
+    struct Name {
+        let text: String
+        let tag: Tag
+    }
+
+    func validate() throws {
+        guard (tag != nil) != (name != nil) else { throw ValidationError("give --tag or --name") }
+    }
+
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(.control)
-        let id = try link.createBackend(tag, size: size.bytes, path: file, hugePages: hugepages)
-        out.result(.object(["tag": tag.json, "id": .integer(id), "size": .number(size.bytes)])) {
-            out.line("created backend \(id), \(Size.text(size.bytes)), tag \(tag)")
+        let tag = name?.tag ?? tag ?? .none
+        let subject = RequestSubject(tag: tag, tagText: name?.text, length: size.bytes)
+        let id = try link.explaining(subject) { link throws(ClientError) in
+            try link.createBackend(tag, size: size.bytes, path: file, name: name?.text ?? "", hugePages: hugepages)
+        }
+        out.result(
+            .object([
+                "tag": tag.json, "name": .optional(name?.text), "id": .integer(id), "size": .number(size.bytes),
+            ])
+        ) {
+            let name = name.map { ", name \(printable($0.text))" } ?? ""
+            out.line("created backend \(id), \(Size.text(size.bytes)), tag \(tag)\(name)")
         }
     }
 }
@@ -57,20 +92,24 @@ struct ListBackends: ToolCommand {
         var link = try global.connect(global.choose(.control))
         let listing = try link.backends()
         let backends = listing.entries.sorted { $0.id < $1.id }
+        let names = try link.names(of: backends.map(\.tag))
         out.result(
             .object([
-                "generation": .integer(listing.generation), "backends": .array(backends.map { .object($0.members) }),
+                "generation": .integer(listing.generation),
+                "backends": .array(backends.map { .object($0.members + [.init("name", .optional(names[$0.tag]))]) }),
             ])
         ) {
             guard !backends.isEmpty else { return out.line("no backends") }
-            var table = Table([
+            var columns: [Table.Column] = [
                 .init("ID", .right), .init("TAG"), .init("SIZE", .right), .init("KIND"), .init("STATE"), .init("HOSTS", .right),
-            ])
+            ]
+            if !names.isEmpty { columns.append(.init("NAME")) }
+            var table = Table(columns)
             for backend in backends {
                 table.add(
                     "\(backend.id)", .init(backend.tag.text), .init(Size.text(backend.size)),
                     .init(backend.kindName + (backend.usesHugePages ? ", huge pages" : "")), backend.stateCell,
-                    "\(backend.hosts)")
+                    "\(backend.hosts)", .name(of: backend.tag, names))
             }
             out.table(table)
         }
@@ -82,21 +121,25 @@ struct ShowBackend: ToolCommand {
         commandName: "show", abstract: "Show one backend, with its file.",
         usage: "fmapictl backend show --tag TAG")
 
-    @Option(help: "Tag of the backend.", transform: Tag.init(parsing:))
-    var tag: Tag
+    @Option(help: "Tag of the backend, or its name.", transform: TagArgument.init(parsing:))
+    var tag: TagArgument
 
     @OptionGroup
     var global: GlobalOptions
 
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(global.choose(.control))
-        let description = try link.backend(tag)
+        let description = try link.explaining(RequestSubject(tag: tag.tag, tagText: tag.text)) { link throws(ClientError) in
+            try link.backend(tag.tag)
+        }
         let backend = description.backend
         let path = backend.kind == .file ? description.path : nil
-        out.result(.object(backend.members + [.init("file", .optional(path))])) {
+        let name = description.name.flatMap { $0.isEmpty ? nil : $0 }
+        out.result(.object(backend.members + [.init("file", .optional(path)), .init("name", .optional(name))])) {
             out.pairs([
                 "backend": "\(backend.id)",
                 "tag": backend.tag.text,
+                "name": name.map { printable($0) } ?? "-",
                 "size": Size.text(backend.size),
                 "kind": backend.kindName + (backend.usesHugePages ? ", huge pages" : ""),
                 "file": path.map { printable($0) } ?? "-",
@@ -112,16 +155,18 @@ struct DeleteBackend: ToolCommand {
         commandName: "delete", abstract: "Delete a backend that nobody uses; its file stays.",
         usage: "fmapictl backend delete --tag TAG")
 
-    @Option(help: "Tag of the backend.", transform: Tag.init(parsing:))
-    var tag: Tag
+    @Option(help: "Tag of the backend, or its name.", transform: TagArgument.init(parsing:))
+    var tag: TagArgument
 
     @OptionGroup
     var global: GlobalOptions
 
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(.control)
-        try link.deleteBackend(tag)
-        out.result(.object(["tag": tag.json, "deleted": .bool(true)])) { out.line("deleted backend \(tag)") }
+        try link.explaining(RequestSubject(tag: tag.tag, tagText: tag.text)) { link throws(ClientError) in
+            try link.deleteBackend(tag.tag)
+        }
+        out.result(.object(tag.members + [.init("deleted", .bool(true))])) { out.line("deleted backend \(tag.text)") }
     }
 }
 

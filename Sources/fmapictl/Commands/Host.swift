@@ -104,8 +104,8 @@ struct HostRelease: AgentCommand {
 
     @ParentCommand var host: HostCommand
 
-    @Option(help: "All that the host has of this tag.", transform: Tag.init(parsing:))
-    var tag: Tag?
+    @Option(help: "All that the host has of this tag or name.", transform: TagArgument.init(parsing:))
+    var tag: TagArgument?
 
     @Option(
         name: .customLong("extent"), help: ArgumentHelp("Addresses (repeatable).", valueName: "START,LENGTH"),
@@ -123,8 +123,9 @@ struct HostRelease: AgentCommand {
         var link = try connect()
         let ranges: [DPARange]
         if let tag {
-            ranges = try link.ownExtents().entries.filter { $0.tag == tag }.map { DPARange(start: $0.start, length: $0.length) }
-            guard !ranges.isEmpty else { throw .unmet("host \(host.number) has nothing with tag \(tag)") }
+            let held = try link.ownExtents().entries.filter { $0.tag == tag.tag }
+            guard !held.isEmpty else { throw .unmet("host \(host.number) has nothing with tag \(tag.text)") }
+            ranges = held.map { DPARange(start: $0.start, length: $0.length) }
         } else {
             ranges = extents.map(\.range)
         }

@@ -91,8 +91,9 @@ struct HostAccept: AgentCommand {
     var all = false
 
     @Option(
-        help: "Accept only the extents with this tag; if the offer has none, it is not answered.", transform: Tag.init(parsing:))
-    var tag: Tag?
+        help: "Accept only the extents with this tag or name; if the offer has none, it is not answered.",
+        transform: TagArgument.init(parsing:))
+    var tag: TagArgument?
 
     @Option(
         name: .customLong("extent"), help: ArgumentHelp("Accept only these addresses (repeatable).", valueName: "START,LENGTH"),
@@ -112,8 +113,8 @@ struct HostAccept: AgentCommand {
         try answerOffers(all: all, out) { offer throws(ClientError) in
             if !extents.isEmpty { return extents.map(\.range) }
             guard let tag else { return offer.ranges }
-            let chosen = offer.extents.filter { $0.tag == tag }
-            guard !chosen.isEmpty else { throw .unmet("the oldest offer has other tags than \(tag)") }
+            let chosen = offer.extents.filter { $0.tag == tag.tag }
+            guard !chosen.isEmpty else { throw .unmet("the oldest offer has other tags than \(tag.text)") }
             return chosen.map { DPARange(start: $0.start, length: $0.length) }
         }
     }

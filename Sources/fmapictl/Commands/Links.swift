@@ -14,7 +14,7 @@ struct Links: ToolCommand {
 
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(.control)
-        let links = try link.links()
+        let links = try link.links().sorted { $0.id < $1.id }
         out.result(.object(["links": .array(links.map(\.json))])) {
             var table = Table([
                 .init("LINK", .right), .init("ROLE"), .init("LISTENER"), .init("BINDING"), .init("PROCESS", .right),

@@ -17,16 +17,18 @@ struct AddReference: ToolCommand {
         commandName: "add", abstract: "Hold a sharable tag.",
         usage: "fmapictl reference add --tag TAG")
 
-    @Option(help: "The tag.", transform: Tag.init(parsing:))
-    var tag: Tag
+    @Option(help: "The tag, or its name.", transform: TagArgument.init(parsing:))
+    var tag: TagArgument
 
     @OptionGroup
     var global: GlobalOptions
 
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(.fm)
-        try link.addReference(tag)
-        out.result(.object(["tag": tag.json, "heldByFM": .bool(true)])) { out.line("holding tag \(tag)") }
+        try link.explaining(RequestSubject(tag: tag.tag, tagText: tag.text)) { link throws(ClientError) in
+            try link.addReference(tag.tag)
+        }
+        out.result(.object(tag.members + [.init("heldByFM", .bool(true))])) { out.line("holding tag \(tag.text)") }
     }
 }
 
@@ -35,16 +37,18 @@ struct RemoveReference: ToolCommand {
         commandName: "remove", abstract: "Let go of a tag; the last one to do so frees the capacity.",
         usage: "fmapictl reference remove --tag TAG")
 
-    @Option(help: "The tag.", transform: Tag.init(parsing:))
-    var tag: Tag
+    @Option(help: "The tag, or its name.", transform: TagArgument.init(parsing:))
+    var tag: TagArgument
 
     @OptionGroup
     var global: GlobalOptions
 
     func perform(_ out: Output) throws(ClientError) {
         var link = try global.connect(.fm)
-        try link.removeReference(tag)
-        out.result(.object(["tag": tag.json, "heldByFM": .bool(false)])) { out.line("let go of tag \(tag)") }
+        try link.explaining(RequestSubject(tag: tag.tag, tagText: tag.text)) { link throws(ClientError) in
+            try link.removeReference(tag.tag)
+        }
+        out.result(.object(tag.members + [.init("heldByFM", .bool(false))])) { out.line("let go of tag \(tag.text)") }
     }
 }
 
@@ -83,7 +87,9 @@ struct SetRegion: ToolCommand {
         var link = try global.connect(.fm)
         let sanitizes: Bool
         if let sanitize { sanitizes = sanitize == .on } else { sanitizes = try current(&link) }
-        try link.configureRegion(region, blockSize: blockSize.bytes, sanitizes: sanitizes)
+        try link.explaining(RequestSubject(region: region, blockSize: blockSize.bytes)) { link throws(ClientError) in
+            try link.configureRegion(region, blockSize: blockSize.bytes, sanitizes: sanitizes)
+        }
         out.result(
             .object([
                 "region": .integer(region), "blockSize": .number(blockSize.bytes), "sanitize": .bool(sanitizes),

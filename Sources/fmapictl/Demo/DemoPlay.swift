@@ -143,8 +143,7 @@ struct DemoPlay: ~Copyable {
         let arguments = ["host", "0", "read", "--at", "0x1000", "--length", "\(Self.text.utf8.count)", "--text"]
         stage.command("fmapictl " + arguments.joined(separator: " "))
         let found = try ChildProcess.output(
-            of: [TemporaryService.ownPath ?? "fmapictl"] + arguments,
-            environment: ["FMAPICTL_HOST0=\(service.path(.host(0)))"])
+            of: [TemporaryService.ownPath ?? "fmapictl"] + arguments + ["--host", "0=\(service.path(.host(0)))"])
         guard found == Self.text + "\n" else { throw .unmet("the other process read '\(printable(found))'") }
         stage.show(StyledLine(Self.text, .good))
     }

@@ -6,9 +6,8 @@ final class ChildProcess {
     private var id: pid_t
     private(set) var status: Int32?
 
-    /// Starts `command` with the tool's environment and `environment` before it. Its standard input is empty; its output goes to
-    /// `output`.
-    init(_ command: [String], environment: [String] = [], output: Int32) throws(ClientError) {
+    /// Starts `command` with the tool's environment. Its standard input is empty; its output goes to `output`.
+    init(_ command: [String], output: Int32) throws(ClientError) {
         var actions = unsafe posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -24,7 +23,7 @@ final class ChildProcess {
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
         // The strings live until the arrays are freed, and both arrays end in nil.
         var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-        var variables = unsafe (environment + Self.environment).map { unsafe strdup($0) } + [nil]
+        var variables = unsafe Self.environment.map { unsafe strdup($0) } + [nil]
         defer { unsafe (arguments + variables).forEach { unsafe free($0) } }
         var number: pid_t = 0
         let code = unsafe posix_spawn(&number, command[0], &actions, &attributes, &arguments, &variables)
@@ -47,7 +46,7 @@ final class ChildProcess {
     deinit { stop() }
 
     /// Runs a command to its end; what it wrote.
-    static func output(of command: [String], environment: [String]) throws(ClientError) -> String {
+    static func output(of command: [String]) throws(ClientError) -> String {
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe(&ends) == 0 else { throw .unmet("cannot make a pipe: \(errorText(errno))") }
         defer { close(ends[0]) }
@@ -56,7 +55,7 @@ final class ChildProcess {
         let process: ChildProcess
         do {
             defer { close(ends[1]) }
-            process = try ChildProcess(command, environment: environment, output: ends[1])
+            process = try ChildProcess(command, output: ends[1])
         }
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)

@@ -1,7 +1,9 @@
 -- MCTP control messages (DSP0236 section 12).
 
 --- Returns the protocol.
-return function(frame)
+local frame = ...
+-- Wireshark may load every script of a plugin folder; this one is a part of ../fmapid.lua and does nothing by itself.
+if type(frame) ~= "table" then return end
 
 local control_commands = {
     [1] = "Set Endpoint ID", [2] = "Get Endpoint ID", [3] = "Get Endpoint UUID", [4] = "Get MCTP Version Support",
@@ -100,5 +102,3 @@ function control.dissector(tvb, pinfo, tree)
 end
 
 return control
-
-end

@@ -1,7 +1,9 @@
 -- CXL CCI and FM API messages: header, payload by its layout, and which request an answer belongs to.
 
 --- Returns the protocol. `load_part` loads another file of this folder.
-return function(load_part, frame)
+local frame, load_part = ...
+-- Wireshark may load every script of a plugin folder; this one is a part of ../fmapid.lua and does nothing by itself.
+if type(frame) ~= "table" then return end
 
 local names, messages = load_part("names"), load_part("messages")
 local commands, bit_and = messages.commands, frame.bit_and
@@ -9,7 +11,7 @@ names.command_names = {}
 for opcode, command in pairs(commands) do names.command_names[opcode] = command[1] end
 
 local cxl = Proto("cxl", "CXL Component Command Interface")
-local fields, proto_fields = load_part("fields")(names, messages.fields, bit_and)
+local fields, proto_fields = load_part("fields", names, messages.fields, bit_and)
 cxl.fields = proto_fields
 --- A note on a message; the name is that of its filter.
 local function expert_field(name, text, group, severity) return ProtoExpert.new("cxl.expert." .. name, text, group, severity) end
@@ -24,7 +26,7 @@ local experts = {
 }
 cxl.experts = experts
 
-local compile, sized_field_step, special_steps = load_part("layouts")(fields, messages.structures, experts)
+local compile, sized_field_step, special_steps = load_part("layouts", fields, messages.structures, experts)
 local record_bytes, capacity_event = compile("record_bytes"), compile(messages.structures.capacity_event)
 function special_steps.record_data(state, tree)
     if state.values.format == names.dynamic_capacity_record then return capacity_event(state, tree) end
@@ -132,5 +134,3 @@ function cxl.dissector(tvb, pinfo, tree)
 end
 
 return cxl
-
-end

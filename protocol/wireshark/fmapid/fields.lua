@@ -1,7 +1,9 @@
 -- The fields of CXL messages, made from their descriptions: how each is read, shown in the tree and told in words.
 
 --- `descriptions` as in messages.lua; returns fields and ProtoFields, by name.
-return function(names, descriptions, bit_and)
+local names, descriptions, bit_and = ...
+-- Wireshark may load every script of a plugin folder; this one is a part of ../fmapid.lua and does nothing by itself.
+if type(names) ~= "table" then return end
 
 local proto_fields = {
     reason = ProtoField.uint16("cxl.reason", "Reason (fmapid)", base.DEC, names.reasons),
@@ -145,5 +147,3 @@ for line in descriptions:gmatch("[^\n]+") do
 end
 
 return fields, proto_fields
-
-end

@@ -5,7 +5,9 @@
 -- what the Info column says.
 
 --- Returns a compiler of layouts, a constructor of the step of a field as long as a count, and the table of steps written =name.
-return function(fields, structures, experts)
+local fields, structures, experts = ...
+-- Wireshark may load every script of a plugin folder; this one is a part of ../fmapid.lua and does nothing by itself.
+if type(fields) ~= "table" then return end
 
 -- What of a structure stands on its line in the tree.
 local summaries = {
@@ -130,5 +132,3 @@ function compile(layout)
 end
 
 return compile, sized_field_step, special_steps
-
-end

@@ -5,7 +5,9 @@
 
 --- Returns the protocol, the table of its message types, and a function that dissects one packet: (tvb, pinfo, tree, index), the
 --- index being that of the packet in its frame.
-return function(frame)
+local frame = ...
+-- Wireshark may load every script of a plugin folder; this one is a part of ../fmapid.lua and does nothing by itself.
+if type(frame) ~= "table" then return end
 
 local mctp = frame.protocol("mctp", "Management Component Transport Protocol")
 local mctp_fields = {
@@ -101,5 +103,3 @@ function mctp.dissector(tvb, pinfo, tree)
 end
 
 return mctp, message_types, dissect_packet
-
-end

@@ -93,7 +93,7 @@ local commands = {
     [0xC010] = { "Get Release Status", "!tag", "!release_status -7" },
     [0xC011] = { "List Links", "start_index maximum", "-4 total returned -4 link[returned]" },
     [0xC012] = { "Open Trace", "!link_id", "-8" },
-    [0xC013] = { "List Host Extents", "!host -2 maximum start", "returned more -3 next held[returned]" },
+    [0xC013] = { "List Host Extents", "!host -2 maximum start", "!host more -1 returned -8 held[returned]" },
     [0xC020] = { "Get Extent Descriptor", "!start", "!start !length offset huge_pages|is_file -7" },
 }
 
@@ -251,7 +251,6 @@ name_length u8 Length of name
 path text Path
 name text Name
 release_status u8 Release status = release_states
-next x64 Start of the next request
 held_state u8 State = held_states
 offset x64 Offset in the descriptor's file
 link_id u64 Link

@@ -103,7 +103,7 @@ names.backend_kinds = { [0] = "anonymous memory", [1] = "file" }
 names.backend_states = {
     [0] = "free", [1] = "offered", [2] = "accepted", [3] = "held by the FM's reference", [4] = "quarantined",
 }
-names.held_states = { [0] = "offered", [1] = "accepted", [2] = "accepted and asked back" }
+names.held_states = { [1] = "offered", [2] = "accepted", [3] = "accepted and asked back" }
 names.release_states = { [0] = "not found", [1] = "not released", [2] = "released" }
 names.link_roles = { [0] = "fm", [1] = "host", [2] = "control" }
 names.link_bindings = { [0] = "serial, stream socket", [1] = "serial, terminal", [2] = "packet" }

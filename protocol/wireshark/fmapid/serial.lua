@@ -1,7 +1,9 @@
 -- MCTP's serial binding (DSP0253): frames in a TCP stream, or in packets of link type USER0.
 
 --- Returns the protocol. `dissect_packet` dissects the packet of a frame.
-return function(frame, dissect_packet)
+local frame, dissect_packet = ...
+-- Wireshark may load every script of a plugin folder; this one is a part of ../fmapid.lua and does nothing by itself.
+if type(frame) ~= "table" then return end
 
 local serial = Proto("mctp_serial", "MCTP serial frame")
 local serial_fields = {
@@ -130,5 +132,3 @@ serial:register_heuristic("tcp", function(tvb, pinfo, tree)
 end)
 
 return serial
-
-end

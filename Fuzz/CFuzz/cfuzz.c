@@ -1,0 +1,2 @@
+// The driver comes with -sanitize=fuzzer; a target needs a source file.
+#include "CFuzz.h"

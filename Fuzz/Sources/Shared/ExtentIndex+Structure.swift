@@ -1,0 +1,1 @@
+../../../Tests/DeviceModelTests/Support/ExtentIndex+Structure.swift

@@ -1,0 +1,1 @@
+../../../Tests/CommandInterfaceTests/Support/FakeMemory.swift

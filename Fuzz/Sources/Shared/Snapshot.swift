@@ -1,0 +1,1 @@
+../../../Tests/DeviceModelTests/Support/Snapshot.swift

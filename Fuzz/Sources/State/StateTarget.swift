@@ -1,0 +1,87 @@
+import CXLWire
+import Glibc
+import Store
+
+@testable import DeviceModel
+
+/// The loader of the state: rows (``RowCode``), or the bytes of a database file with some changed. A device is refused in words, or it is
+/// sound, and stays so when commands come.
+enum StateTarget {
+    static func run(_ input: RawSpan) {
+        var source = ByteSource(input.array)
+        let shape = source.byte()
+        let configuration = World.all[Int(shape & 0x7f) % World.all.count]
+        if shape & 0x80 != 0 { return DatabaseFile.run(&source, configuration) }
+        var reader = RowCode.Reader(source: source)
+        let state = RowCode.decode(&reader)
+        restore(state, configuration, &reader.source)
+    }
+
+    static func restore(_ state: DeviceState, _ configuration: DeviceConfiguration, _ source: inout ByteSource) {
+        let device: Device
+        do throws(StateError) { device = try Device(configuration, state: state) } catch {
+            return Fuzzer.expect(!error.description.isEmpty, "refused without a word")
+        }
+        let problems = device.problems()
+        Fuzzer.expect(problems.isEmpty, "restored, but \(problems)")
+        var rig = Rig(configuration, device, from: state)
+        rig.runMemoryEffects()
+        CommandTarget.play(&source, on: &rig)
+    }
+}
+
+/// A database file that is written, spoiled and opened again.
+enum DatabaseFile {
+    private static let path = "/dev/shm/fmapid-fuzz-\(getpid()).sqlite"
+
+    /// The file of a device with something in every table, by device.
+    private static let originals: [[UInt8]] = World.all.map { configuration in
+        remove()
+        do {
+            let store = try Store(path: path)
+            // Steps (``Step``): three backends; two tags that are accepted, one shared and referenced; one released, and offered again.
+            var source = ByteSource([
+                3, 0, 1, 4, 0, 3, 0, 2, 4, 0, 3, 0, 3, 2, 0, 5, 0, 0, 4, 1, 1, 8, 0, 0, 0, 0, 5, 0, 1, 4, 2, 1, 8, 0, 0, 0, 0,
+                7, 1, 1, 2, 14, 0, 1, 2, 5, 1, 0, 2, 3, 1, 8, 1, 0, 0, 0, 10, 1, 0, 0, 0, 5, 0, 0, 2, 3, 1,
+            ])
+            var rig = Rig(configuration, Device(configuration))
+            CommandTarget.play(&source, on: &rig)
+            var device = rig.processor.device
+            device.trackChanges()
+            try store.commit(&device, settings: [("eid", "9"), ("serial", "1")])
+        } catch {
+            Fuzzer.fail("\(error)")
+        }
+        // Closing the database has emptied its log.
+        return Files.read(path)
+    }
+
+    static func run(_ source: inout ByteSource, _ configuration: DeviceConfiguration) {
+        let index = World.all.firstIndex(of: configuration) ?? 0
+        var file = originals[index]
+        // The first pages hold SQLite's own; their bytes are tried as often as all others together.
+        for _ in 0..<source.below(16) {
+            let place = Int(source.number(UInt16.self)) * (source.flag() ? 1 : 2)
+            file[place % file.count] = source.byte()
+        }
+        if source.flag() { file.removeLast(min(file.count, Int(source.number(UInt16.self)))) }
+        remove()
+        Files.write(file, to: path)
+        do {
+            let store = try Store(path: path)
+            _ = try store.setting("eid")
+            let state = try store.load()
+            StateTarget.restore(state, configuration, &source)
+            var device = try Device(configuration, state: state)
+            device.trackChanges()
+            try store.commit(&device)
+        } catch {
+            Fuzzer.expect(!"\(error)".isEmpty, "refused without a word")
+        }
+        remove()
+    }
+
+    private static func remove() {
+        for suffix in ["", "-wal", "-shm", "-journal"] { unsafe unlink(path + suffix) }
+    }
+}

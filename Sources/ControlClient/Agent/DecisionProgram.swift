@@ -1,0 +1,97 @@
+import CLinux
+import Glibc
+
+/// A program that decides for an agent: it gets a JSON document on standard input, and its exit status is the answer.
+public struct DecisionProgram: Sendable {
+    public enum Verdict: Equatable, Sendable {
+        /// Exit status 0.
+        case yes
+        /// Exit status 1.
+        case no
+        /// Another status, a signal, no end in time, or no start; why.
+        case failed(String)
+    }
+
+    public let path: String
+    /// How long it may take; then it is killed, and with it what it started.
+    public let limit: Duration
+
+    public init(_ path: String, limit: Duration) {
+        self.path = path
+        self.limit = limit
+    }
+
+    /// Runs it with its standard output on our standard error. Throws `.interrupted`, and kills it, when the descriptor `stop` can be read.
+    public func decide(_ document: JSON, stop: Int32) throws(ClientError) -> Verdict {
+        // A file, not a pipe: the program may read it when it likes, or not at all.
+        let input = try Self.file(document.compact + "\n")
+        let process: pid_t
+        switch spawn(input) {
+        case .success(let number): process = number
+        case .failure(let error): return .failed("cannot be run: \(systemText(error.code))")
+        }
+        // Readable when the process has ended, which cannot be reaped, and its number reused, before `wait` below.
+        let end = Descriptor(owning: clinux_pidfd_open(process))
+        let readiness = wait(for: end.number, POLLIN, until: Deadline(in: limit), interrupt: stop)
+        if readiness != .ready { kill(-process, SIGKILL) }
+        var status: Int32 = 0
+        while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+        switch readiness {
+        case .interrupted: throw .interrupted
+        case .timeout: return .failed("did not end within \(limit) and was killed")
+        case .ready: return Self.verdict(status)
+        }
+    }
+
+    private static func verdict(_ status: Int32) -> Verdict {
+        // wait(2): the low seven bits are the signal, the next byte the exit status.
+        let signal = status & 0x7F
+        guard signal == 0 else { return .failed("was ended by signal \(signal)") }
+        switch status >> 8 & 0xFF {
+        case 0: return .yes
+        case 1: return .no
+        case let other: return .failed("ended with status \(other)")
+        }
+    }
+
+    private struct SpawnError: Error {
+        let code: Int32
+    }
+
+    /// Starts the program as the head of a process group of its own.
+    private func spawn(_ input: Descriptor) -> Result<pid_t, SpawnError> {
+        // Both are initialised, used and destroyed here; the argument list ends in nil and its only string outlives the call.
+        var actions = unsafe posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
+        var process: pid_t = 0
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_adddup2(&actions, input.number, STDIN_FILENO)
+        unsafe posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        unsafe posix_spawnattr_setpgroup(&attributes, 0)
+        guard let name = unsafe strdup(path) else { return .failure(SpawnError(code: ENOMEM)) }
+        defer { unsafe free(name) }
+        let arguments: [UnsafeMutablePointer<CChar>?] = unsafe [name, nil]
+        let code = unsafe posix_spawnp(&process, path, &actions, &attributes, arguments, clinux_environment())
+        return code == 0 ? .success(process) : .failure(SpawnError(code: code))
+    }
+
+    /// A file without a name that has this text, read from its begin.
+    private static func file(_ text: String) throws(ClientError) -> Descriptor {
+        let number = unsafe memfd_create("offer", UInt32(MFD_CLOEXEC))
+        guard number >= 0 else { throw .unmet("cannot make a file for a program: \(systemText(errno))") }
+        let file = Descriptor(owning: number)
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            // The bytes are valid for the call.
+            let count = unsafe rest.withUnsafeBytes { unsafe write(number, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw .unmet("cannot write a file for a program: \(systemText(errno))") }
+            rest = rest.dropFirst(count)
+        }
+        lseek(number, 0, SEEK_SET)
+        return file
+    }
+}

@@ -1,0 +1,142 @@
+import CLinux
+import Glibc
+
+/// A directory with sockets of a service, named as the units in systemd/ name them: `fm.sock`, `control.sock`, `hostN.sock`.
+public struct Instance: Equatable, Sendable {
+    /// What `--instance` takes for it.
+    public let name: String
+    public let directory: String
+    /// The links that have a socket there: the fabric manager's, control, hosts in ascending order.
+    public let targets: [LinkTarget]
+
+    /// Where systemd's units put the sockets: those of fmapid.service in it, those of fmapid@NAME.service in NAME below it.
+    public static let systemDirectory = "/run/fmapid"
+
+    /// The name of fmapid.service, which has no other.
+    public static let plainName = "fmapid"
+
+    public func address(of target: LinkTarget) -> String { Self.address(of: target, in: directory) }
+
+    private static func address(of target: LinkTarget, in directory: String) -> String {
+        (directory.hasSuffix("/") ? directory : directory + "/") + target.socketName
+    }
+
+    /// The directory that `--instance` means: a path if there is a slash in it or it is `.` or `..`, else a name below `root`.
+    public static func directory(named name: String, below root: String = systemDirectory) throws(ClientError) -> String {
+        if name.contains("/") || name == "." || name == ".." { return name }
+        guard !name.isEmpty else { throw .usage("an instance has a name, or is a directory") }
+        return name == plainName ? root : root + "/" + name
+    }
+
+    /// The address of a link of `--instance NAME`.
+    public static func address(
+        of target: LinkTarget, named name: String, below root: String = systemDirectory
+    ) throws(ClientError) -> LinkAddress {
+        try LinkAddress(parsing: "unix:" + address(of: target, in: try directory(named: name, below: root)))
+    }
+
+    /// The instance in one directory; nil if that has no socket of a link.
+    public static func inDirectory(_ directory: String, name: String) -> Instance? {
+        let targets = entries(of: directory).compactMap { name -> LinkTarget? in
+            guard name.hasSuffix(".sock"), isSocket(directory + "/" + name) else { return nil }
+            return LinkTarget(parsing: String(name.dropLast(5)))
+        }
+        guard !targets.isEmpty else { return nil }
+        return Instance(name: name, directory: directory, targets: targets.sorted { $0.order < $1.order })
+    }
+
+    /// All instances in and below `root`, that of fmapid.service first and the others by name.
+    public static func all(below root: String = systemDirectory) -> [Instance] {
+        let plain = inDirectory(root, name: plainName)
+        let others = entries(of: root).sorted().compactMap { name in inDirectory(root + "/" + name, name: name) }
+        return (plain.map { [$0] } ?? []) + others
+    }
+
+    /// Names in a directory without those that begin with a dot; none if it cannot be read.
+    private static func entries(of directory: String) -> [String] {
+        // The stream is closed below, and a name is copied before the next call.
+        guard let stream = unsafe opendir(directory) else { return [] }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream), names.count < mostEntries {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+                unsafe String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names
+    }
+
+    /// Entries of a directory that are looked at.
+    private static let mostEntries = 4096
+
+    private static func isSocket(_ path: String) -> Bool {
+        var status = stat()
+        // The status is a local variable.
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+}
+
+extension LinkTarget {
+    /// File name of the link's socket.
+    var socketName: String { "\(self).sock" }
+
+    fileprivate var order: Int {
+        switch self {
+        case .fm: -2
+        case .control: -1
+        case .host(let number): number
+        }
+    }
+}
+
+// What to say when there is no service, or more than one.
+extension Instance {
+    /// Nobody listens, and nothing said where to look.
+    public static func noneFound(_ target: LinkTarget, below root: String, here: Instance?) -> ClientError {
+        let start = """
+            Start one with one of these:
+              fmapictl demo
+                  a tour with a service of its own
+              systemctl start \(target.unit)
+                  the installed service
+              fmapid --lazy 4GiB --listen fm=fm,serial,unix:fm.sock \\
+                --listen control=control,packet,unix:control.sock --listen host0=host:0,packet,unix:host0.sock
+                  a service in this directory, which fmapictl --instance . finds
+            """
+        let found = here.map { "\nThis directory has sockets (\($0.list)): fmapictl --instance . uses them." } ?? ""
+        return .unreachable("no fmapid is running: there is no \(target.socketName) in or below \(root).\(found)\n\(start)")
+    }
+
+    /// Instances run, but none has the link.
+    public static func notServed(_ target: LinkTarget, by instances: [Instance]) -> ClientError {
+        .unreachable(
+            "no fmapid that runs has a socket for \(target).\n\(table(instances))\nsystemctl start \(target.unit) makes it.")
+    }
+
+    /// Several instances could be meant.
+    public static func severalFound(_ instances: [Instance]) -> ClientError {
+        .usage("several instances of fmapid run; say which with --instance NAME:\n" + table(instances))
+    }
+
+    private static func table(_ instances: [Instance]) -> String {
+        let width = instances.map(\.name.count).max() ?? 0
+        return instances.map { instance in
+            let padding = String(repeating: " ", count: width - instance.name.count)
+            return "  \(printable(instance.name))\(padding)  \(printable(instance.directory)): \(instance.list)"
+        }.joined(separator: "\n")
+    }
+
+    private var list: String { targets.map(\.description).joined(separator: ", ") }
+}
+
+extension LinkTarget {
+    /// The socket unit of the installed service.
+    fileprivate var unit: String {
+        switch self {
+        case .fm: "fmapid-fm.socket"
+        case .control: "fmapid-control.socket"
+        case .host(let number): "fmapid-host@\(number).socket"
+        }
+    }
+}

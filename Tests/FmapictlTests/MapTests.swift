@@ -1,0 +1,243 @@
+import CXLWire
+import Testing
+
+@testable import ControlClient
+
+@Suite struct MapTests {
+    // MARK: Bars
+
+    /// The bar of a region in 8 columns: `A` and `a` begin pieces, `#` goes on, digits count.
+    static func bar(_ region: CapacityMap.Region, width: Int = 8) -> String {
+        region.cells(width: width).map { cell in
+            switch cell {
+            case .free: "."
+            case .piece(let index, let isFirst): isFirst ? "ABCDEFGH".dropFirst(index).prefix(1).description : "#"
+            case .small(let index): "abcdefgh".dropFirst(index).prefix(1).description
+            case .several(let count, _): "\(count)"
+            }
+        }.joined()
+    }
+
+    @Test(
+        arguments: [
+            ([], "........"),
+            ([(0, 8)], "A#######"),
+            ([(0, 4), (4, 4)], "A###B###"),
+            ([(0, 1), (7, 1)], "A......B"),
+            ([(2, 3)], "..A##..."),
+        ] as [([(UInt64, UInt64)], String)])
+    func drawsWholeColumns(pieces: [(UInt64, UInt64)], bar: String) {
+        #expect(Self.bar(region(8, pieces.map { ($0.0, $0.1, firstTag, .accepted) })) == bar)
+    }
+
+    /// A column stands for 100 bytes: ends go to the nearest border, and nothing vanishes.
+    @Test(
+        arguments: [
+            ([(0, 149)], "A......."),
+            ([(0, 150)], "A#......"),
+            ([(0, 1)], "a......."),
+            ([(799, 1)], ".......a"),
+            ([(320, 10), (335, 10)], "...2...."), ([(340, 10), (360, 10)], "...Ab..."),
+            ([(340, 1), (350, 1), (360, 1)], "...3...."),
+            ([(0, 200), (210, 10), (220, 380)], "A#B###.."),
+            ([(0, 100), (100, 10), (110, 690)], "ABB#####"),
+            ([(0, 800 - 10), (790, 10)], "A######b"),
+        ] as [([(UInt64, UInt64)], String)])
+    func losesNothing(pieces: [(UInt64, UInt64)], bar: String) {
+        let drawn = Self.bar(region(800, pieces.map { ($0.0, $0.1, firstTag, .accepted) }))
+        #expect(drawn.count == 8)
+        if bar.contains(where: \.isUppercase), pieces.count == 3 {
+            // Which of its neighbours makes room for a small piece is not what matters: all three are there.
+            #expect(Set(drawn.uppercased()).isSuperset(of: ["A", "B", "C"]), "\(drawn)")
+        } else {
+            #expect(drawn == bar)
+        }
+    }
+
+    /// Whatever the sizes, every piece is seen or counted, and no column is lost.
+    @Test(arguments: 1...40)
+    func everyPieceIsSeen(seed: Int) {
+        var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15
+        func random(_ below: UInt64) -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return (state >> 33) % below
+        }
+        var pieces: [(UInt64, UInt64, Tag, ExtentState)] = []
+        var position: UInt64 = 0
+        while pieces.count < 30, position < 1000 {
+            let start = position + random(20)
+            let length = 1 + random(random(2) == 0 ? 4 : 90)
+            guard start + length <= 1000 else { break }
+            pieces.append((start, length, firstTag, .accepted))
+            position = start + length
+        }
+        let cells = region(1000, pieces).cells(width: 50)
+        #expect(cells.count == 50)
+        var seen = 0
+        for cell in cells {
+            switch cell {
+            case .free, .piece(_, isFirst: false): break
+            case .piece(_, isFirst: true), .small: seen += 1
+            case .several(let count, _): seen += count
+            }
+        }
+        #expect(seen >= pieces.count - 2 && seen <= pieces.count, "\(seen) of \(pieces.count)")
+    }
+
+    @Test func hugeRegionsAndNoRegions() {
+        #expect(Self.bar(region(0)) == "........")
+        #expect(Self.bar(region(.max, [(1 << 63, 1 << 62, firstTag, .offered)])) == "....A#..")
+        #expect(region(8).cells(width: 0).isEmpty)
+        // A device that reports what lies outside its region does no harm.
+        #expect(Self.bar(region(8, [(6, 100, firstTag, .accepted)])) == "......A#")
+    }
+
+    // MARK: Whole pictures
+
+    static let sample = map(
+        [
+            region(4 * gibibyte, [(0, gibibyte, firstTag, .releasing), (gibibyte, gibibyte / 2, secondTag, .offered)]),
+            region(4 * gibibyte, [(3 * gibibyte, 2 * mebibyte, .none, .accepted)]),
+        ],
+        backends: [backend(firstTag, gibibyte), backend(secondTag, gibibyte / 2, id: 2, state: .offered)],
+        names: [secondTag: "web"])
+
+    @Test func narrow() {
+        let expected = """
+            2 hosts, 1 region of 4 GiB each, blocks of 2 MiB
+
+            HOST 0                 2 GiB        4 GiB      HELD  OFFERED
+               0 A▒▒▒▒▒▒▒▒B░░░░······················     1 GiB  512 MiB
+               1 ···························=········     2 MiB        -
+
+            KEY  TAG           SIZE  STATE              BACKEND
+             A█  11111111…    1 GiB  asked back from 0  memory
+             B█  22222222…  512 MiB  offered to 0       web, memory
+             =█  no tag       2 MiB  accepted by 1
+
+            █ accepted   ▒ asked back   ░ offered   · free
+            a small letter: the extent is smaller than it is drawn
+            """
+        #expect(drawn(Self.sample, width: 60).joined(separator: "\n") == expected)
+    }
+
+    @Test func asciiAt80() {
+        let expected = """
+            2 hosts, 1 region of 4 GiB each, blocks of 2 MiB
+
+            HOST 0             1 GiB         2 GiB         3 GiB    4 GiB      HELD  OFFERED
+               0 A-------------B++++++...................................     1 GiB  512 MiB
+               1 ..........................................=.............     2 MiB        -
+
+            KEY  TAG                                      SIZE  STATE              BACKEND
+             A#  11111111-1111-4111-8111-111111111111    1 GiB  asked back from 0  memory
+             B#  22222222-2222-4222-8222-222222222222  512 MiB  offered to 0       web, m...
+             =#  no tag                                  2 MiB  accepted by 1
+
+            # accepted   - asked back   + offered   . free
+            a small letter: the extent is smaller than it is drawn
+            """
+        #expect(drawn(Self.sample, width: 80, unicode: false).joined(separator: "\n") == expected)
+    }
+
+    @Test(arguments: [60, 61, 79, 80, 100, 160, 500])
+    func noLineIsTooLong(width: Int) {
+        #expect(drawn(Self.sample, width: width).allSatisfy { $0.count <= width })
+    }
+
+    /// Many regions: empty ones are counted, not shown.
+    @Test func emptyRegionsAreCounted() {
+        let hosts = (0..<10).map { number in
+            CapacityMap.Host(
+                number: number,
+                regions: (0..<8).map { index in
+                    region(
+                        gibibyte, number % 3 == 0 && index == 2 ? [(0, gibibyte, firstTag, .accepted)] : [], number: index,
+                        base: UInt64(index) * gibibyte)
+                })
+        }
+        let lines = drawn(CapacityMap(hosts: hosts), width: 80)
+        #expect(lines.count { $0.contains("A█") } == 5, "four bars and the legend")
+        #expect(lines.contains("hosts 1, 2, 4, 5, 7, 8: nothing; 28 empty regions of the other hosts"))
+        #expect(drawn(CapacityMap(hosts: hosts), width: 80, showsAll: true).count > 80)
+        #expect(lines.contains { $0.hasPrefix(" A█") && $0.contains("accepted by 0, 3, 6, 9") })
+    }
+
+    @Test func aDeviceThatDoesNotTellOfOffersSaysSo() {
+        let lines = drawn(CapacityMap(hosts: Self.sample.hosts, showsOffers: false), width: 80)
+        #expect(lines.last?.contains("offers are not shown") == true || lines.contains { $0.contains("offers are not shown") })
+    }
+
+    // MARK: Keys
+
+    @Test func keysStayAsLongAsTheirTags() {
+        var keys = TagKeys()
+        keys.update([firstTag, secondTag, .none])
+        let before = (keys[firstTag], keys[secondTag])
+        #expect(before.0?.letter == "A" && before.1?.letter == "B" && keys[.none] == nil)
+        keys.update([secondTag])
+        #expect(keys[secondTag] == before.1 && keys[firstTag] == nil)
+        let third = Tag(3)
+        keys.update([third, secondTag])
+        #expect(keys[third]?.letter == "A" && keys[secondTag] == before.1)
+    }
+
+    @Test func coloursDifferAndAreTheSameEverywhere() {
+        let tags = (1...Palette.colours.count).map { Tag(UInt128($0)) }
+        var keys = TagKeys()
+        keys.update(tags)
+        #expect(Set(tags.compactMap { keys[$0]?.colour }).count == tags.count)
+        for tag in tags {
+            var alone = TagKeys()
+            alone.update([tag])
+            #expect(alone[tag]?.colour == Palette.preferred(tag))
+        }
+        keys.update((1...100).map { Tag(UInt128($0)) })
+        #expect(keys[Tag(100)] != nil && keys[Tag(100)]?.letter == nil)
+    }
+}
+
+@Suite struct PictureTextTests {
+    @Test(
+        arguments: [
+            (0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (999 << 20, "999 MiB"), (1536 << 20, "1.5 GiB"),
+            ((1 << 30) + 1, "1 GiB"), (2047 << 20, "2 GiB"), (UInt64.max, "16777216 TiB"), (5 << 40, "5 TiB"),
+            (12_314 << 20, "12 GiB"),
+        ] as [(UInt64, String)])
+    func shortSizes(bytes: UInt64, text: String) {
+        #expect(Size.short(bytes) == text)
+    }
+
+    @Test(
+        arguments: [
+            ([], ""), ([3], "3"), ([0, 1], "0, 1"), ([0, 1, 2], "0-2"), ([0, 2, 3, 4, 9], "0, 2-4, 9"), ([7, 8], "7, 8"),
+        ] as [([Int], String)])
+    func rangesOfNumbers(numbers: [Int], text: String) {
+        #expect(ranges(numbers) == text)
+    }
+
+    @Test func linesAreCutAndTrimmed() {
+        var line = StyledLine("one ", .heading)
+        line.append("two", .tag(0))
+        line.pad(to: 20)
+        #expect(line.count == 20 && line.text(.none) == "one two")
+        #expect(line.cut(to: 6, mark: "…").text(.none) == "one t…")
+        #expect(line.cut(to: 20, mark: "…") == line)
+        #expect(line.text(.indexed) == "\u{1B}[1mone \u{1B}[0m\u{1B}[38;5;67mtwo\u{1B}[0m")
+        #expect(line.text(.basic).contains("\u{1B}[34mtwo"))
+        #expect(StyledLine("   ", .chip(0)).text(.indexed).isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            ("one two three", 7, ["one two", "three"]), ("one", 1, ["one"]), ("", 5, []), ("a b c", 1, ["a", "b", "c"]),
+        ] as [(String, Int, [String])])
+    func wraps(text: String, width: Int, lines: [String]) {
+        #expect(wrapped(text, to: width) == lines)
+    }
+
+    @Test func entitiesOfXML() {
+        #expect(SVGWriter.escape("<a & \"b\">\u{1}\u{1B}\u{FFFF}é") == "&lt;a &amp; &quot;b&quot;&gt;é")
+        #expect(SVGWriter.number(2) == "2" && SVGWriter.number(1.0 / 3) == "0.33")
+    }
+}

@@ -1,0 +1,268 @@
+"""The real fmapictl, as a person and as a script meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from daemon import BINARY, PATIENCE, Daemon
+from tooltest import TOOL, ToolTest, environment, run
+
+
+class FindingTest(ToolTest):
+    """Which service is meant, and what is said if that is not clear."""
+
+    def test_no_service(self):
+        with tempfile.TemporaryDirectory() as directory:
+            done = run(directory, "info", cwd=directory)
+            self.assertEqual(done.returncode, 3)
+            for part in ["fmapictl demo", "systemctl start fmapid-fm.socket", "fmapid --lazy 4GiB --listen fm=fm,serial,unix:fm.sock"]:
+                self.assertIn(part, done.stderr)
+            self.assertNotIn("This directory", done.stderr)
+            error = json.loads(run(directory, "backend", "list", "--json").stdout)["error"]
+            self.assertEqual(error["kind"], "unreachable")
+            self.assertIn("no fmapid is running", error["message"])
+
+    def test_the_advice_works(self):
+        """What it says to start is started, as it stands there."""
+        with tempfile.TemporaryDirectory() as directory:
+            said = run(directory, "info").stderr
+            command = re.search(r"fmapid --lazy.*?host0\.sock", said, re.S)[0].replace("\\\n", " ")
+            service = subprocess.Popen(
+                command.split(), executable=BINARY, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            try:
+                self.eventually(lambda: run("/nonexistent", "--instance", ".", "info", cwd=directory).returncode == 0)
+                # Sockets of the current directory are mentioned, and not used by themselves.
+                done = run("/nonexistent", "info", cwd=directory)
+                self.assertEqual(done.returncode, 3)
+                self.assertIn("fmapictl --instance . uses them", done.stderr)
+            finally:
+                service.terminate()
+                service.wait(PATIENCE)
+
+    def test_precedence(self):
+        with tempfile.TemporaryDirectory() as root:
+            sizes = {"fmapid": 1, "red": 2, "blue": 3}
+            services = {}
+            for name, size in sizes.items():
+                services[name] = service = self.device(device=["--lazy", f"{size}GiB", "--hosts", "2"])
+                place = Path(root) if name == "fmapid" else Path(root, name)
+                place.mkdir(exist_ok=True)
+                for sock in service.path.glob("*.sock"):
+                    (place / sock.name).symlink_to(sock)
+
+            def size(*arguments: str, **more: str) -> int:
+                done = run(root, *arguments, "info", "--json", **more)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                return json.loads(done.stdout)["capacity"]["total"] >> 30
+
+            done = run(root, "info")
+            self.assertEqual(done.returncode, 2)
+            for name in sizes:
+                self.assertRegex(done.stderr, rf"\n  {name} +/.*: fm, control, host0, host1\n")
+            fm = {name: str(service.path / "fm.sock") for name, service in services.items()}
+            for name, expected in sizes.items():
+                self.assertEqual(size("--instance", name), expected)
+                self.assertEqual(size("--socket", fm[name]), expected)
+                self.assertEqual(size(FMAPICTL_SOCKET=fm[name]), expected)
+                self.assertEqual(size(FMAPICTL_FM=fm[name]), expected)
+                self.assertEqual(size("--instance", str(services[name].path)), expected)
+            # One that says more goes before one that says less, and an option before the environment.
+            self.assertEqual(size("--fm", fm["red"], "--socket", fm["blue"], "--instance", "fmapid"), 2)
+            self.assertEqual(size("--socket", fm["blue"], "--instance", "fmapid", FMAPICTL_FM=fm["red"]), 3)
+            self.assertEqual(size("--instance", "fmapid", FMAPICTL_FM=fm["red"], FMAPICTL_SOCKET=fm["blue"]), 1)
+            self.assertEqual(size(FMAPICTL_FM=fm["red"], FMAPICTL_SOCKET=fm["blue"]), 2)
+
+            # The only one that has the link is meant, and the other link does where both serve the command.
+            for name in ["fmapid", "red"]:
+                for sock in (Path(root) if name == "fmapid" else Path(root, name)).glob("*.sock"):
+                    sock.unlink()
+            self.assertEqual(size(), 3)
+            Path(root, "blue", "fm.sock").unlink()
+            self.assertEqual(size(), 3)
+            done = run(root, "add", "--to", "0", "--size", "2MiB")
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("systemctl start fmapid-fm.socket", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to be somebody else")
+    def test_not_allowed(self):
+        service = self.device()
+        os.chmod(service.path, 0o755)
+        os.chmod(service.path / "fm.sock", 0o660)
+        command = [TOOL, "--socket", str(service.path / "fm.sock"), "info"]
+        done = subprocess.run(command, capture_output=True, text=True, user=65534, group=65534, extra_groups=[], check=False)
+        if "Permission denied" not in done.stderr:
+            self.skipTest("the tool cannot be run by another user here")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("usermod --append --groups root", done.stderr)
+
+
+class NameTest(ToolTest):
+    def test_a_name_goes_where_a_tag_goes(self):
+        service = self.device()
+        created = self.json(service, "backend", "create", "--name", "llm weights/1", "--size", "64MiB")
+        tag = created["tag"]
+        self.assertEqual(tag[14], "5")
+        self.assertEqual(created["name"], "llm weights/1")
+        self.tool(service, "backend", "create", "--tag", "11111111-1111-4111-8111-111111111111", "--size", "64MiB")
+        names = [entry["name"] for entry in self.json(service, "backend", "list")["backends"]]
+        self.assertEqual(names, ["llm weights/1", None])
+        self.assertEqual(self.json(service, "backend", "show", "--tag", "llm weights/1")["tag"], tag)
+        self.tool(service, "add", "--to", "0", "--at", "0", "--size", "64MiB", "--tag", "llm weights/1")
+        self.tool(service, "host", "0", "accept", "--tag", "llm weights/1")
+        self.assertEqual(self.json(service, "extents")["hosts"][0]["extents"][0]["name"], "llm weights/1")
+        self.assertEqual(self.json(service, "tags")["tags"][0]["name"], "llm weights/1")
+        self.assertIn("llm weights/1", self.tool(service, "extents", "0").stdout)
+        self.assertEqual(self.json(service, "status", tag), {"tag": tag, "name": "llm weights/1", "status": "not released"})
+        self.tool(service, "host", "0", "release", "--tag", "llm weights/1")
+        self.tool(service, "backend", "delete", "--tag", "llm weights/1")
+        self.assertEqual(self.json(service, "status", "llm weights/1")["status"], "released")
+
+
+class RefusalTest(ToolTest):
+    """The numbers that a refusal is about, from the device."""
+
+    def test_facts(self):
+        service = self.device(device=["--lazy", "2GiB", "--regions", "2", "--hosts", "3"])
+        for name, size in {"a": "512MiB", "b": "1GiB", "c": "64MiB"}.items():
+            self.tool(service, "backend", "create", "--name", name, "--size", size)
+        self.tool(service, "add", "--to", "0", "--at", "0", "--size", "512MiB", "--tag", "a")
+        table = {
+            "add --to 9 --size 1GiB --tag b": "it has hosts 0 to 2, and 9 was asked",
+            "add --to 0 --size 1GiB --tag b --region 2": "it has regions 0 to 1, and 2 was asked",
+            "add --to 0 --size 1GiB --tag b --region 0": "host 0 has 512 MiB free in region 0, 1 GiB was asked",
+            "add --to 1 --size 1GiB --tag nobody": "nobody was asked, and there are 3 backends with other tags",
+            "add --to 1 --size 512MiB --tag b": "b has 1 GiB, 512 MiB was asked",
+            "add --to 1 --size 512MiB --tag a": "backend 1, 512 MiB: host 0 is offered a",
+            "add --to 1 --size 1MiB --tag c": "region 0 has blocks of 2 MiB, 1 MiB was asked",
+            "add --to 0 --extent 2MiB,64MiB,c": "host 0 is offered 512 MiB from 0x0 on",
+            "add --to 0 --extent 64GiB,64MiB,c": "region 0 has 1 GiB from 0x0 on, region 1 has",
+            "release --from 1 --tag a --size 512MiB": "host 0 is offered a",
+            "release --from 0 --extent 0,2MiB": None,
+            "backend create --name a --size 1GiB": "backend 1, 512 MiB: host 0 is offered a",
+            "backend create --name d --size 4GiB": "the largest region has 1 GiB, the smallest block 2 MiB, 4 GiB was asked",
+            "backend delete --tag a": "backend 1, 512 MiB: host 0 is offered a",
+            "region set 0 --block-size 3": "region 0 takes powers of two from 64 B to 256 MiB, 3 B was asked",
+            "region set 0 --block-size 4MiB": "host 0 has or is offered 512 MiB of it",
+            "extents 9": "it has hosts 0 to 2, and 9 was asked",
+        }
+        for line, facts in table.items():
+            with self.subTest(line):
+                error = self.json(service, *line.split(), status=1)["error"]
+                if facts:
+                    self.assertIn(facts, error["facts"] or error["message"])
+                self.assertGreater(len(error["message"]), len(error["name"]) + 10)
+
+    def test_of_a_pool(self):
+        service = self.device(device=["--static", "1GiB", "--hosts", "2"])
+        self.tool(service, "add", "--to", "0", "--size", "768MiB")
+        error = self.json(service, "add", "--to", "1", "--size", "512MiB", status=1)["error"]
+        self.assertEqual(error["facts"], "256 MiB of 1 GiB are free, 512 MiB was asked")
+        error = self.json(service, "add", "--to", "1", "--extent", "0,512MiB", status=1)["error"]
+        self.assertEqual(error["facts"], "256 MiB of 1 GiB are free, 512 MiB was asked")
+        self.tool(service, "host", "0", "accept")
+        error = self.json(service, "release", "--from", "0", "--extent", "512MiB,512MiB", status=1)["error"]
+        self.assertEqual(error["facts"], "host 0 has 256 MiB of the 512 MiB from 0x20000000 on")
+
+
+class WaitingTest(ToolTest):
+    """Operations that are followed to their end."""
+
+    def follow(self, service: Daemon, *arguments: str) -> tuple[subprocess.Popen, int]:
+        """Starts the tool on a terminal of its own; the terminal's other end."""
+        parent, child = pty.openpty()
+        process = subprocess.Popen(
+            [str(TOOL), *arguments], env=environment(service.path, TERM="xterm", NO_COLOR="1"), stdin=subprocess.DEVNULL,
+            stdout=child, stderr=child,
+        )  # fmt: skip
+        os.close(child)
+        self.addCleanup(os.close, parent)
+        self.addCleanup(lambda: process.poll() is None and (process.kill(), process.wait()))
+        return process, parent
+
+    def read_until(self, terminal: int, text: str) -> str:
+        seen = ""
+        deadline = time.monotonic() + PATIENCE
+        while text not in seen:
+            self.assertLess(time.monotonic(), deadline, f"no {text!r} in {seen!r}")
+            if select.select([terminal], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(terminal, 4096).decode()
+                except OSError:
+                    self.assertIn(text, seen)
+        return seen
+
+    def test_progress_on_a_terminal(self):
+        service = self.device(device=["--static", "2GiB", "--hosts", "2"])
+        extents = [f"--extent={n * 4}MiB,2MiB" for n in range(8)]
+        process, terminal = self.follow(service, "add", "--to", "0", *extents, "--wait")
+        self.read_until(terminal, "\r\x1b[Khost 0 has accepted 0 of 8 extents, 0 B of 16 MiB …")
+        self.tool(service, "host", "0", "accept")
+        self.read_until(terminal, "\r\x1b[Khost 0 accepted 16 MiB in 8 extents")
+        self.assertEqual(process.wait(PATIENCE), 0)
+
+        process, terminal = self.follow(service, "release", "--from", "0", *extents, "--wait")
+        self.read_until(terminal, "host 0 has given back 0 of 8 extents, 0 B of 16 MiB …")
+        self.tool(service, "host", "0", "release", *extents[:3])
+        self.read_until(terminal, "host 0 has given back 3 of 8 extents, 6 MiB of 16 MiB …")
+        self.tool(service, "host", "0", "release", *extents[3:])
+        self.read_until(terminal, "host 0 released 16 MiB")
+        self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_nothing_but_the_end_in_a_pipe(self):
+        service = self.device()
+        self.tool(service, "backend", "create", "--name", "a", "--size", "64MiB")
+        self.agent(service, 0, "--policy", "accept")
+        done = self.tool(service, "add", "--to", "0", "--size", "64MiB", "--tag", "a", "--wait")
+        self.assertEqual(done.stderr, "")
+        self.assertTrue(done.stdout.startswith("host 0 accepted 64 MiB in 1 extent\n"), done.stdout)
+
+    def test_rejected_and_late(self):
+        service = self.device()
+        self.tool(service, "backend", "create", "--name", "a", "--size", "64MiB")
+        agent = self.agent(service, 0, "--policy", "reject")
+        done = self.tool(service, "add", "--to", "0", "--size", "64MiB", "--tag", "a", "--wait", status=6)
+        self.assertIn("host 0 rejected 64 MiB, tag a", done.stderr)
+        self.assertEqual(agent.stop(), 0)
+        for wait in [["--wait", "0.2"], ["--timeout", "0.2", "--wait"]]:
+            begin = time.monotonic()
+            done = self.tool(service, "add", "--to", "0", "--size", "64MiB", "--tag", "a", *wait, status=4)
+            self.assertIn("has not answered in 0.2 s; the offer of 64 MiB, tag a stays open", done.stderr)
+            self.assertLess(time.monotonic() - begin, 10)
+            self.tool(service, "host", "0", "reject")
+
+    def test_it_is_told_and_does_not_ask(self):
+        """With an empty log of the FM, the number of requests does not grow with the time that the host takes."""
+        service = self.device(device=["--static", "1GiB", "--hosts", "2"])
+        process = subprocess.Popen(
+            [str(TOOL), "add", "--to", "0", "--size", "2MiB", "--wait", "20"], env=environment(service.path),
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+        def commands() -> int:
+            links = self.json(service, "links")["links"]
+            return max([link["commands"] for link in links if link["role"] == "fm"], default=0)
+
+        self.eventually(lambda: commands() >= 5)
+        time.sleep(0.2)
+        before, begin = commands(), time.monotonic()
+        time.sleep(1.5)
+        grown, seconds = commands() - before, time.monotonic() - begin
+        self.assertLessEqual(grown, 2 * (seconds + 1))
+        begin = time.monotonic()
+        self.tool(service, "host", "0", "accept")
+        self.assertEqual(process.wait(PATIENCE), 0)
+        process.stdout.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
