@@ -64,6 +64,16 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// Benchmarks in process, built only for scripts/benchmark.
+if Context.environment["FMAPID_BENCHMARK"] != nil {
+    package.targets += [
+        .target(name: "CReference", path: "Benchmarks/CReference"),
+        .executableTarget(
+            name: "fmapid-benchmark", dependencies: ["CReference", "CXLWire", "CommandInterface", "DeviceModel", "MCTP"],
+            path: "Benchmarks/InProcess", swiftSettings: strict),
+    ]
+}
+
 // The fuzz targets (Fuzz/README.md), made by scripts/fuzz only: they need libFuzzer, and see what tests see.
 if Context.environment["FMAPID_FUZZ_TARGETS"] != nil {
     // What tests know of a sound device is used in place, and a file belongs to one target.

@@ -113,7 +113,7 @@ public struct ListPayload<Header: ListHeader>: ~Escapable {
     /// Writes a whole payload and returns its length; traps if `span` is smaller than `size(entries:)`.
     ///
     /// The header must announce `entries.count` entries.
-    @discardableResult
+    @inlinable @discardableResult
     public static func write(
         _ header: Header, entries: [Header.Entry], trailer: Header.Trailer, to span: inout MutableRawSpan
     ) -> Int {
@@ -128,7 +128,7 @@ extension ListPayload where Header.Trailer == EmptyPayload {
     /// Writes a whole payload and returns its length; traps if `span` is smaller than `size(entries:)`.
     ///
     /// The header must announce `entries.count` entries.
-    @discardableResult
+    @inlinable @discardableResult
     public static func write(_ header: Header, entries: [Header.Entry], to span: inout MutableRawSpan) -> Int {
         write(header, entries: entries, trailer: EmptyPayload(), to: &span)
     }

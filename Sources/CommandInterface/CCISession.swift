@@ -42,7 +42,7 @@ public struct CCISession: Sendable {
     }
 
     /// The peer wants to hear of the first record of its dynamic capacity log.
-    var wantsNotification: Bool {
+    public var wantsNotification: Bool {
         notifications.contains(.dynamicCapacity) || interruptPolicy.dynamicCapacity.mode == .messageSignalled
     }
 

@@ -47,7 +47,8 @@ extension CommandProcessor {
     }
 
     func getSupportedLogs(_ session: CCISession, _ body: inout MutableRawSpan) -> Int {
-        GetSupportedLogs.Response.write(.init(count: 1), entries: [effectsLog(of: session)], to: &body)
+        let end = GetSupportedLogs.Header(count: 1).write(to: &body)
+        return effectsLog(of: session).write(to: &body, at: end)
     }
 
     func getSupportedLogsSubList(
@@ -56,9 +57,9 @@ extension CommandProcessor {
         let request: GetSupportedLogsSubList.Request = try parse(payload)
         guard request.maximum > 0 else { throw Refusal(.invalidInput) }
         guard request.start <= 1 else { throw Refusal(.invalidInput, .indexPastEnd) }
-        let entries = request.start == 0 ? [effectsLog(of: session)] : []
-        return GetSupportedLogsSubList.Response.write(
-            .init(returned: UInt8(entries.count), total: 1, start: request.start), entries: entries, to: &body)
+        let isReturned = request.start == 0
+        let end = GetSupportedLogsSubList.Header(returned: isReturned ? 1 : 0, total: 1, start: request.start).write(to: &body)
+        return isReturned ? effectsLog(of: session).write(to: &body, at: end) : end
     }
 
     func getLog(_ payload: RawSpan, _ session: CCISession, _ body: inout MutableRawSpan) throws(Refusal) -> Int {

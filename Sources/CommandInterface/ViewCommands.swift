@@ -50,11 +50,20 @@ public struct LinkRecords: Sendable {
     /// Brings the numbers of the link in `slot` up to date.
     public mutating func update(slot: Int, eid: UInt8, commands: UInt64, received: UInt64, sent: UInt64, dropped: UInt64) {
         guard slot < records.count else { return }
-        records[slot]?.eid = eid
-        records[slot]?.commands = commands
-        records[slot]?.bytesReceived = received
-        records[slot]?.bytesSent = sent
-        records[slot]?.packetsDropped = dropped
+        // One access to the array: this happens in every turn.
+        Self.update(&records[slot]) { link in
+            link.eid = eid
+            link.commands = commands
+            link.bytesReceived = received
+            link.bytesSent = sent
+            link.packetsDropped = dropped
+        }
+    }
+
+    private static func update(_ link: inout LinkDescription?, _ body: (inout LinkDescription) -> Void) {
+        guard var changed = link.take() else { return }
+        body(&changed)
+        link = changed
     }
 
     func contains(id: UInt64) -> Bool { records.contains { $0?.id == id } }

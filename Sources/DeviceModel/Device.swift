@@ -108,21 +108,15 @@ public struct Device: Sendable {
         guard host >= 0, host < hosts.count, index >= 0, limit > 0 else { return }
         var skip = index
         var left = limit
-        var slots: [Int32] = []
-        for region in regions.indices {
+        // A closure that uses `self` would copy the device for each extent.
+        let (extents, tags) = (extents, tags)
+        for region in regions.indices where left > 0 {
             let here = hosts[host].indexes[region].acceptedCount
-            if skip >= here {
-                skip -= here
-                continue
+            hosts[host].indexes[region].forEachAccepted(from: skip, limit: left) { entry in
+                body(Self.extent(extents[Int(entry.slot)], tags))
+                left -= 1
             }
-            // A closure that uses `self` would copy the device for each extent.
-            slots.removeAll(keepingCapacity: true)
-            slots.reserveCapacity(min(left, here - skip))
-            hosts[host].indexes[region].forEachAccepted(from: skip, limit: left) { slots.append($0.slot) }
-            for slot in slots { body(extent(at: slot)) }
-            left -= slots.count
-            skip = 0
-            if left <= 0 { return }
+            skip = max(0, skip - here)
         }
     }
 
@@ -152,9 +146,11 @@ public struct Device: Sendable {
     }
 
     /// An extent as peers see it.
-    func extent(at slot: Int32) -> Extent {
-        let record = extents[Int(slot)]
-        return Extent(start: record.start, length: record.length, tag: tag(at: record.tag), sequence: record.sequence)
+    func extent(at slot: Int32) -> Extent { Self.extent(extents[Int(slot)], tags) }
+
+    private static func extent(_ record: ExtentRecord, _ tags: [TagRecord]) -> Extent {
+        let tag = record.tag < 0 ? Tag.none : tags[Int(record.tag)].tag
+        return Extent(start: record.start, length: record.length, tag: tag, sequence: record.sequence)
     }
 
     func tag(at slot: Int32) -> Tag { slot < 0 ? .none : tags[Int(slot)].tag }

@@ -229,12 +229,13 @@ struct ExtentIndex {
             let used = Int(leafCounts[Int(node)])
             if used == Self.width {
                 let right = makeLeaf()
-                let half = Self.width / 2
-                for position in 0..<half {
-                    leafEntries[Int(right) * Self.width + position] = leafEntries[base + half + position]
+                // Addresses that come in order leave full leaves behind them.
+                let half = entry.start > leafEntries[base + used - 1].start ? used : used / 2
+                for position in half..<used {
+                    leafEntries[Int(right) * Self.width + position - half] = leafEntries[base + position]
                 }
                 leafCounts[Int(node)] = UInt8(half)
-                leafCounts[Int(right)] = UInt8(half)
+                leafCounts[Int(right)] = UInt8(used - half)
                 let goesRight = entry.start > leafEntries[base + half - 1].start
                 _ = insert(entry, into: goesRight ? right : node, level: 0)
                 return right

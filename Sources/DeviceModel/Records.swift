@@ -57,13 +57,29 @@ struct ExtentRecord {
 
 /// The memory behind extents; see ``MemoryObject``.
 struct ObjectRecord {
-    var identity: MemoryObject
+    // The parts of `identity`: as an enumeration it would take eight bytes more.
+    private let id: UInt64
+    private let poolSize: UInt64
     /// Extents of it, on any host, plus one for a sharable tag that keeps it.
     var references: Int32
+    private let isPool: Bool
     /// A descriptor of it was handed out, so it has bytes that matter.
     var isMaterialised: Bool
     /// Changed since the last commit.
     var isDirty = false
+
+    init(identity: MemoryObject, references: Int32, isMaterialised: Bool) {
+        switch identity {
+        case .backend(let id): (self.id, poolSize, isPool) = (UInt64(id), 0, false)
+        case .pool(let id, let size): (self.id, poolSize, isPool) = (id, size, true)
+        }
+        self.references = references
+        self.isMaterialised = isMaterialised
+    }
+
+    var identity: MemoryObject {
+        isPool ? .pool(id: id, size: poolSize) : .backend(UInt32(truncatingIfNeeded: id))
+    }
 }
 
 /// What one host has of one tag.

@@ -30,6 +30,13 @@ extension MutableRawSpan {
         storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
     }
 
+    /// Stores four bytes, the low bits first; traps outside the span.
+    @_lifetime(self: copy self)
+    @inline(__always)
+    mutating func set(word32 word: UInt32, at offset: Int) {
+        storeBytes(of: word.littleEndian, toByteOffset: offset, as: UInt32.self)
+    }
+
     /// Stores eight bytes, the low bits first; traps outside the span.
     @_lifetime(self: copy self)
     @inline(__always)

@@ -43,8 +43,8 @@ public enum SerialEncoder {
 
     /// Writes one frame at `start`, where there is room for `bound(packet.byteCount)` bytes; returns its length.
     ///
-    /// One pass over the packet, eight bytes at a time: each word goes into the check sequence and, if nothing in it needs an escape,
-    /// out as it is.
+    /// One pass over the packet, two words at a time: they go into the check sequence and, where nothing in a word needs an escape,
+    /// out as they are.
     private static func frame(_ packet: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
         let length = UInt8(truncatingIfNeeded: packet.byteCount)
         out.set(SerialFrame.flag, at: start)
@@ -53,27 +53,55 @@ public enum SerialEncoder {
         var check = FrameCheckSequence(frameOf: length)
         var source = 0
         var target = start &+ 3
-        while packet.byteCount &- source >= 8 {
+        while packet.byteCount &- source >= 16 {
+            let words = (packet.word64(source), packet.word64(source &+ 8))
+            check.update(words: words.0, words.1)
+            target = put(words.0, of: packet, at: source, into: &out, at: target)
+            target = put(words.1, of: packet, at: source &+ 8, into: &out, at: target)
+            source &+= 16
+        }
+        if packet.byteCount &- source >= 8 {
             let word = packet.word64(source)
             check.update(word64: word)
-            if word.hits(of: SerialFrame.flag) | word.hits(of: SerialFrame.escape) == 0 {
-                out.set(word64: word, at: target)
-                target &+= 8
-            } else {
-                target = escape(packet, source..<source &+ 8, into: &out, at: target)
-            }
+            target = put(word, of: packet, at: source, into: &out, at: target)
             source &+= 8
         }
-        check.update(packet.extracting(source..<packet.byteCount))
-        target = escape(packet, source..<packet.byteCount, into: &out, at: target)
+        // A full packet has four bytes left: its payload is a multiple of sixteen, its header is not.
+        if packet.byteCount &- source >= 4 {
+            let word = packet.word32(source)
+            check.update(word32: word)
+            if UInt64(word).hits(of: SerialFrame.flag) | UInt64(word).hits(of: SerialFrame.escape) == 0 {
+                out.set(word32: word, at: target)
+                target &+= 4
+            } else {
+                target = escape(packet, source..<source &+ 4, into: &out, at: target)
+            }
+            source &+= 4
+        }
+        if source < packet.byteCount {
+            check.update(packet.extracting(source..<packet.byteCount))
+            target = escape(packet, source..<packet.byteCount, into: &out, at: target)
+        }
         out.set(check.high, at: target)
         out.set(check.low, at: target &+ 1)
         out.set(SerialFrame.flag, at: target &+ 2)
         return target &+ SerialFrame.trailerLength &- start
     }
 
-    /// Copies bytes of a packet to `start`, with escapes where they must be; returns the end.
+    /// Writes the eight bytes of a packet from `source` on, which are `word`, to `start`; returns the end.
     @inline(__always)
+    private static func put(
+        _ word: UInt64, of packet: RawSpan, at source: Int, into out: inout MutableRawSpan, at start: Int
+    ) -> Int {
+        if word.hits(of: SerialFrame.flag) | word.hits(of: SerialFrame.escape) == 0 {
+            out.set(word64: word, at: start)
+            return start &+ 8
+        }
+        return escape(packet, source..<source &+ 8, into: &out, at: start)
+    }
+
+    /// Copies bytes of a packet to `start`, with escapes where they must be; returns the end.
+    @inline(never)
     private static func escape(_ packet: RawSpan, _ range: Range<Int>, into out: inout MutableRawSpan, at start: Int) -> Int {
         var target = start
         for source in range {

@@ -24,6 +24,7 @@ func readAgain() throws(UsageError) -> Options {
 
 func run(_ options: Options) -> Int32 {
     Daemon.ignoreSignalsOfWrites()
+    Heap.returnLargeBlocks()
     let log = Log.standard(verbose: options.verbose)
     do {
         let configuration = try options.deviceConfiguration()

@@ -13,6 +13,7 @@
 #pragma pop_macro("__USE_XOPEN")
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -34,6 +34,9 @@ struct Engine: ~Copyable {
         self.verbose = verbose
     }
 
+    /// Answers need not wait for the end of the turn: they tell of nothing that is not durable yet, and nobody traces them.
+    var answersMayLeave: Bool { !changed && !tracers.isActive }
+
     mutating func beginTurn(now: UInt64) {
         self.now = now
         changed = false
@@ -122,7 +125,8 @@ struct Engine: ~Copyable {
 
     /// Puts an event notification into the outbox if one is due on this link and there is room.
     mutating func notify(_ dialogue: inout Dialogue, from eid: EndpointID) {
-        guard let requester = dialogue.requester, dialogue.outbox.hasRoom(maximumAnswer) else { return }
+        guard dialogue.session.wantsNotification, let requester = dialogue.requester, dialogue.outbox.hasRoom(maximumAnswer)
+        else { return }
         let length = Self.notification(&processor, &answer, &dialogue.session)
         guard length > 0, length <= maximumAnswer else { return }
         let header = MessageHeader(

@@ -19,6 +19,9 @@ struct Link: ~Copyable {
     /// The peer sends nothing more.
     private var ended = false
     private var failed = false
+    /// The last look at the whole queue found one datagram at most: the peer waits for each answer.
+    private var isOneByOne = false
+    private var looks: UInt8 = 0
     /// Datagrams that were empty, or larger than the largest packet.
     private var malformed: UInt64 = 0
     private var received: UInt64 = 0
@@ -56,15 +59,15 @@ struct Link: ~Copyable {
         return text
     }
 
-    /// Reads and executes what there is, up to this turn's share; answers stay in the outbox.
+    /// Reads and executes what there is, up to this turn's share; answers stay in the outbox if a change is not durable yet.
     ///
-    /// - Parameter share: the most messages to execute and bad frames to skip; positive.
+    /// - Parameter share: the most messages to execute and bad frames to skip; positive. What is left of it is not needed.
     /// - Returns: the EID that the peer assigned, if it did.
-    mutating func execute(_ ready: UInt32, share: Int, _ engine: inout Engine) -> EndpointID? {
+    mutating func execute(_ ready: UInt32, share: inout Int, _ engine: inout Engine) -> EndpointID? {
         let eid = endpoint.eid
         // Nobody is there to read answers, but requests may have arrived before.
         if ready & Epoll.gone != 0 { dialogue.outbox.discard() }
-        if case .packets = channel { executePackets(ready, share, &engine) } else { executeFrames(share, &engine) }
+        if case .packets = channel { executePackets(ready, &share, &engine) } else { executeFrames(&share, &engine) }
         return endpoint.eid == eid ? nil : endpoint.eid
     }
 
@@ -131,10 +134,14 @@ struct Link: ~Copyable {
         engine.notify(&dialogue, from: endpoint.eid)
     }
 
-    private mutating func executePackets(_ ready: UInt32, _ share: Int, _ engine: inout Engine) {
-        var budget = share
-        while budget > 0, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
-            budget -= 1
+    private mutating func executePackets(_ ready: UInt32, _ share: inout Int, _ engine: inout Engine) {
+        let most = share
+        looks &+= 1
+        // A queue tells that it is empty by a system call in vain: where that is all it would tell, it is asked now and then.
+        let looksOnce = isOneByOne && looks & 15 != 0
+        while share > 0, !failed, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
+            if looksOnce, share < most { return }
+            share -= 1
             switch inbox.receive(descriptor.number) {
             // An empty datagram looks like the end, but only the end shows in the events too.
             case .bytes(0) where ready & Epoll.endOfInput == 0: malformed &+= 1
@@ -143,14 +150,20 @@ struct Link: ~Copyable {
             case .bytes(let count):
                 received &+= UInt64(count)
                 Self.deliver(inbox.bytes, count, &endpoint, &dialogue, &engine)
-            case .wouldBlock: return
+                // Every answer is a system call of its own in any case; the peer goes on while the next one is worked out.
+                if engine.answersMayLeave, case .failed = dialogue.outbox.flush(to: descriptor.number) { failed = true }
+            case .wouldBlock:
+                share += 1
+                isOneByOne = most - share <= 1
+                return
             case .failed: return failed = true
             }
         }
     }
 
-    private mutating func executeFrames(_ share: Int, _ engine: inout Engine) {
+    private mutating func executeFrames(_ share: inout Int, _ engine: inout Engine) {
         var budget = share * Limit.badFramesPerMessage
+        defer { share = max(0, budget / Limit.badFramesPerMessage) }
         if backlog { decode(&budget, &engine) }
         abandonStaleFrame()
         guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }

@@ -33,7 +33,9 @@ struct LinkTable: ~Copyable {
     private var maximumLinks: Int
     private var log: Log
     private var rota = Rota(slots: Limit.links)
-    /// Links that this turn looked at.
+    /// Messages that this turn may still execute.
+    private var left = 0
+    /// Links that this turn looked at, each once.
     private var touched: [Handle] = []
     private var refusals = RateLimit()
     private var crowding = RateLimit()
@@ -152,7 +154,15 @@ struct LinkTable: ~Copyable {
     /// - Returns: whether the descriptor of `watch` can be read.
     @discardableResult
     mutating func turn(milliseconds: Int32 = 0) -> Bool {
-        let isForeignReady = execute(epoll.wait(milliseconds: milliseconds))
+        let ready = epoll.wait(milliseconds: milliseconds)
+        beginTurn()
+        var isForeignReady = execute(ready)
+        // What has arrived meanwhile shares the commit.
+        var before = Limit.messagesPerTurn
+        while engine.changed, left > 0, left < before {
+            before = left
+            if execute(epoll.wait(milliseconds: 0)) { isForeignReady = true }
+        }
         if engine.changed { commit() }
         runMemoryEffects()
         notify()
@@ -188,22 +198,33 @@ struct LinkTable: ~Copyable {
         engine.noteUndone()
     }
 
-    private mutating func execute(_ ready: Int) -> Bool {
-        var isForeignReady = false
+    private mutating func beginTurn() {
+        left = Limit.messagesPerTurn
         engine.beginTurn(now: Clock.wall())
         durability?.beginTurn(&engine.processor)
         touched.removeAll(keepingCapacity: true)
         if !assignments.isEmpty { assignments.removeAll(keepingCapacity: true) }
+    }
+
+    private mutating func execute(_ ready: Int) -> Bool {
+        var isForeignReady = false
         for place in 0..<ready where epoll.event(place).key == Self.foreign { isForeignReady = true }
         chooseLinks(ready)
-        // A crowd of busy links does not make the turn longer for one that is not.
-        let share = max(1, Limit.messagesPerTurn / max(1, rota.chosen.count))
+        // A crowd of busy links does not make the turn longer for one that is not: who has no share now has the next one.
+        let fair = max(Limit.messagesPerLink, Limit.messagesPerTurn / max(1, rota.chosen.count))
         for place in rota.chosen {
             let (key, events) = epoll.event(place)
             let handle = Handle(key: key)
-            touched.append(handle)
+            guard left > 0 else {
+                rota.postpone(Int(handle.slot))
+                continue
+            }
+            if !touched.contains(handle) { touched.append(handle) }
             let before = links[handle].eid
-            guard let assigned = links[handle].execute(events, share: share, &engine) else { continue }
+            var share = min(fair, left)
+            left -= share
+            defer { left += share }
+            guard let assigned = links[handle].execute(events, share: &share, &engine) else { continue }
             let listener = links[handle].listener
             assignments.append((handle, before, origins[listener].eid))
             origins[listener].eid = assigned

@@ -31,11 +31,19 @@ struct Rota {
     /// Another link lives in this slot now.
     mutating func forget(_ slot: Int) { entries[slot] = Entry() }
 
+    /// The link in this slot was chosen, but there is no time left for it in this turn.
+    mutating func postpone(_ slot: Int) { entries[slot].served = 0 }
+
     /// Chooses from `count` ready links, at most `most` of them.
     ///
     /// - Parameter slot: the slot of a ready link by its place in the list; nil for what is no link, which is left out.
     mutating func choose(_ count: Int, most: Int, slot: (Int) -> Int?) {
         chosen.removeAll(keepingCapacity: true)
+        if count == 1, let slot = slot(0) {
+            // Nobody else waits, so whatever it was, it is served.
+            entries[slot].served = round
+            return chosen.append(0)
+        }
         if !newcomersHadTheLastTurn {
             pick(count, most, slot) { $0.member != $1 && $0.served != $1 }
             newcomersHadTheLastTurn = !chosen.isEmpty
