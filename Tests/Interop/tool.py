@@ -1,92 +1,141 @@
-"""Runs the real fmapictl for a test."""
+"""fmapictl for tests: its environment, runs of it, terminals around it, and a device in the middle of its work."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
+import struct
 import subprocess
+import tempfile
 import time
-import unittest
 from pathlib import Path
 
 from daemon import BINARY, PATIENCE, Daemon
+from fmapid_peer import FM_API, Peer, connect_packet, connect_serial
 
-TOOL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
+TOOL = BINARY.parent / "fmapictl"
+MIB, GIB = 1 << 20, 1 << 30
+
 LISTENERS = [
-    "--listen", "fm=fm,serial,unix:{dir}/fm.sock", "--listen", "control=control,packet,unix:{dir}/control.sock",
-    "--listen", "host0=host:0,packet,unix:{dir}/host0.sock", "--listen", "host1=host:1,packet,unix:{dir}/host1.sock",
+    "--listen", "fm=fm,serial,unix:{dir}/fm.sock",
+    "--listen", "host0=host:0,packet,unix:{dir}/host0.sock",
+    "--listen", "host1=host:1,packet,unix:{dir}/host1.sock",
+    "--listen", "control=control,packet,unix:{dir}/control.sock",
 ]  # fmt: skip
-MIB = 1 << 20
 
 
-def environment(directory: Path | str, **more: str) -> dict[str, str]:
-    """Nothing of whoever runs the tests decides which service is meant."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FMAPICTL_")}
-    return {**kept, "SWIFT_BACKTRACE": "enable=no", "FMAPICTL_DIRECTORY": str(directory), **more}
+def tag(number: int) -> bytes:
+    """Tags that tell themselves apart in their first digits."""
+    return bytes([number * 17]) * 16
 
 
-def run(directory: Path | str, *arguments: str, cwd=None, **more: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [str(TOOL), *arguments], env=environment(directory, **more), cwd=cwd, capture_output=True, text=True, timeout=60,
-        check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+class Device:
+    """A lazy device with two hosts, and a peer on every link."""
+
+    def __init__(self) -> None:
+        self.daemon = Daemon(*LISTENERS)
+
+    def __enter__(self) -> Device:
+        self.daemon.__enter__()
+        self.fm: Peer = self.daemon.peer(connect_serial, "fm.sock")
+        self.control: Peer = self.daemon.peer(connect_packet, "control.sock")
+        self.hosts: list[Peer] = [self.daemon.peer(connect_packet, f"host{number}.sock") for number in range(2)]
+        return self
+
+    def __exit__(self, *details) -> None:
+        for peer in [self.fm, self.control, *self.hosts]:
+            peer.link.close()
+        self.daemon.__exit__(*details)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For fmapictl: where the links are, and characters in UTF-8."""
+        links = {f"FMAPICTL_{name.upper()}": str(self.daemon.path / f"{name}.sock") for name in ["fm", "control", "host0", "host1"]}
+        return {**os.environ, **links, "LC_ALL": "C.UTF-8", "SWIFT_BACKTRACE": "enable=no"}
+
+    def run(self, *arguments: str, **changes: str) -> str:
+        """Standard output of a run that must succeed."""
+        environment = {**self.environment, **changes}
+        done = subprocess.run([TOOL, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    # Steps of a device's work.
+
+    def create(self, number: int, size: int) -> None:
+        self._must(self.control.command(0xC000, tag(number) + struct.pack("<QBBH4x", size, 0, 0, 0)))
+
+    def add(self, host: int, start: int, size: int, number: int) -> None:
+        header = struct.pack("<HBBQ16x", host, 2, 0, 0)
+        extent = struct.pack("<QQ16sHHHH", start, size, tag(number), 0, 0, 0, 0)
+        self._must(self.fm.command(0x5604, header + struct.pack("<I", 1) + extent, kind=FM_API))
+
+    def answer(self, host: int, *ranges: tuple[int, int]) -> None:
+        """Accepts these ranges of the oldest offer; without any, rejects it."""
+        payload = struct.pack("<IB3x", len(ranges), 0) + b"".join(struct.pack("<QQ8x", *each) for each in ranges)
+        self._must(self.hosts[host].command(0x4802, payload))
+
+    def ask_back(self, host: int, size: int, number: int) -> None:
+        self._must(self.fm.command(0x5605, struct.pack("<HBBQ", host, 0, 0, size) + tag(number), kind=FM_API))
+
+    def give_back(self, host: int, start: int, size: int) -> None:
+        self._must(self.hosts[host].command(0x4803, struct.pack("<IB3xQQ8x", 1, 0, start, size)))
+
+    def work(self) -> None:
+        """Host 0 has 1 GiB, is asked for 512 MiB and is offered 768 MiB; host 1 has 2 MiB; 256 MiB wait."""
+        for number, size in enumerate([GIB, GIB // 2, 3 * GIB // 4, 2 * MIB, GIB // 4], start=1):
+            self.create(number, size)
+        self.add(0, 0, GIB, 1)
+        self.answer(0, (0, GIB))
+        self.add(0, 2 * GIB, GIB // 2, 2)
+        self.answer(0, (2 * GIB, GIB // 2))
+        self.ask_back(0, GIB // 2, 2)
+        self.add(0, 3 * GIB, 3 * GIB // 4, 3)
+        self.add(1, GIB, 2 * MIB, 4)
+        self.answer(1, (GIB, 2 * MIB))
+
+    @staticmethod
+    def _must(response) -> None:
+        assert response.code == 0, f"return code {response.code}, status {response.vendor_status}"
 
 
-class ToolTest(unittest.TestCase):
-    def device(self, *arguments: str, device: list[str] | None = None) -> Daemon:
-        options = [*LISTENERS, *arguments]
-        service = self.enterContext(Daemon(*options, device=device) if device else Daemon(*options))
-        for name in ["fm.sock", "control.sock", "host0.sock", "host1.sock"]:
-            service.wait_for(name)
-        self.tool(service, "info")
-        return service
+class Terminal:
+    """A program in a terminal of tmux, with a server of its own."""
 
-    def tool(self, service: Daemon, *arguments: str, status: int = 0) -> subprocess.CompletedProcess:
-        done = run(service.path, *arguments)
-        self.assertEqual(done.returncode, status, f"{arguments}: {done.stdout}{done.stderr}")
-        return done
+    def __init__(self, script: str, environment: dict[str, str], columns: int, rows: int) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="fmapid-tmux-")
+        self._base = ["tmux", "-u", "-S", str(Path(self._directory.name) / "tmux"), "-f", "/dev/null"]
+        environment = {**environment, "TERM": "xterm-256color"}
+        environment.pop("TMUX", None)
+        self._environment = environment
+        self._tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), script)
 
-    def json(self, service: Daemon, *arguments: str, status: int = 0):
-        return json.loads(self.tool(service, *arguments, "--json", status=status).stdout)
+    def _tmux(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self._base, *arguments], env=self._environment, capture_output=True, text=True, timeout=PATIENCE, check=True
+        )
+        return done.stdout
 
-    def agent(self, service: Daemon, *arguments: str, **more: str) -> Agent:
-        agent = Agent(service, *arguments, **more)
-        self.addCleanup(agent.close)
-        self.assertEqual(agent.next("ready")["event"], "ready")
-        return agent
+    def __enter__(self) -> Terminal:
+        return self
 
-    def eventually(self, condition) -> None:
+    def __exit__(self, *_) -> None:
+        subprocess.run([*self._base, "kill-server"], env=self._environment, capture_output=True, timeout=PATIENCE, check=False)
+        self._directory.cleanup()
+
+    @property
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p")
+
+    def wait_for(self, *texts: str) -> str:
+        """The screen, once it shows all of these."""
         deadline = time.monotonic() + PATIENCE
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "it did not happen")
+        while not all(text in (screen := self.screen) for text in texts):
+            assert time.monotonic() < deadline, f"{texts} do not appear:\n{screen}"
             time.sleep(0.02)
+        return screen
 
+    def type(self, *keys: str) -> None:
+        self._tmux("send-keys", *keys)
 
-class Agent:
-    """`fmapictl host N run --json`, whose events can be waited for."""
-
-    def __init__(self, service: Daemon, host: int, *arguments: str, **more: str) -> None:
-        self.process = subprocess.Popen(
-            [str(TOOL), "host", str(host), "run", "--json", *arguments], env=environment(service.path, **more), cwd=service.path,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def next(self, *kinds: str) -> dict:
-        """The next event of one of these kinds."""
-        for line in self.process.stdout:
-            event = json.loads(line)
-            if event["event"] in kinds:
-                return event
-        raise AssertionError(f"the agent ended: {self.process.stderr.read()}")
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
