@@ -86,12 +86,14 @@ public final class MemoryBank: BackendMemory {
     public func discard(_ object: MemoryObject) { drop(object) }
 
     /// A descriptor of the object for a host, with an open file description of its own. A file that a host has cut gets its
-    /// size back first.
-    func handOut(_ object: MemoryObject) throws(Refusal) -> Descriptor {
+    /// size back first. Processes of `user` can open it anew where it is.
+    func handOut(_ object: MemoryObject, to user: UInt32? = nil) throws(Refusal) -> Descriptor {
         let holder = try holder(object)
         do throws(MemoryError) {
             try holder.file.restoreSize()
-            return try holder.file.handOut()
+            let descriptor = try holder.file.handOut()
+            if let user { holder.file.admit(user: user) }
+            return descriptor
         } catch {
             throw Self.refusal(error)
         }

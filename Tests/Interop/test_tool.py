@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 from daemon import BINARY, PATIENCE, Daemon
-from tooltest import TOOL, ToolTest, environment, run
+from toolcase import TOOL, ToolTest, environment, run
 
 
 class FindingTest(ToolTest):

@@ -13,7 +13,7 @@ import subprocess
 import unittest
 
 from daemon import PATIENCE, Daemon
-from tooltest import MIB, Agent, ToolTest
+from toolcase import MIB, Agent, ToolTest
 
 
 class AgentTest(ToolTest):

@@ -120,7 +120,7 @@ class TraceTest(unittest.TestCase):
             self.assertEqual((trace.returncode, errors), (0, ""))
             tag = "11111111-1111-1111-1111-111111111111"
             self.assertEqual(
-                [re.sub(r" +[\d.]+ (µs|ms|s)$", "", line.split(maxsplit=3)[3]) for line in output.splitlines()],
+                [re.sub(r" +[\d.]+ (µs|ms|s)(?=  |$)", "", line.split(maxsplit=3)[3]) for line in output.splitlines()],
                 [
                     f"→ 5604h Initiate Dynamic Capacity Add  host 0, policy free, region 0, length 2 MiB, tag {tag}",
                     "← 5604h Invalid Extent List (001Eh): the length is not the backend's size",

@@ -213,3 +213,20 @@ import Testing
         }
     }
 }
+
+@Suite struct AdmissionTests {
+    @Test func usersAreAdmittedOneByOne() throws {
+        let memory = try MemoryFile(anonymous: "test", size: 1 << 16)
+        #expect(memory.admitted() == [])
+        for user in [70_000, 1, 70_000, 500] as [UInt32] { memory.admit(user: user) }
+        #expect(memory.admitted() == [1, 500, 70_000])
+        // The owner can, the listed users can, others cannot: with a list, the group's bits are its mask.
+        #expect(try memory.handOut().status().st_mode & 0o7777 == 0o660)
+    }
+
+    @Test func noMoreThanTheLimit() throws {
+        let memory = try MemoryFile(anonymous: "test", size: 1 << 16)
+        for user in 1...100 as ClosedRange<UInt32> { memory.admit(user: user) }
+        #expect(memory.admitted() == Array(1...UInt32(MemoryFile.mostAdmitted)))
+    }
+}

@@ -4,9 +4,9 @@ import Glibc
 
 /// A directory in which every extent that an agent has mapped appears as a file, so that a program that knows nothing of CXL can map it.
 ///
-/// An entry is a symbolic link to `/proc/PID/fd/N` of the agent: opening it opens the very memory, anonymous or not, and needs no
-/// privilege but the agent's user (proc(5): ptrace access mode PTRACE_MODE_READ_FSCREDS). It leads nowhere once the agent is gone; a
-/// program that has opened it keeps what it has. A bind mount would stay and need no common user, but the kernel refuses one of a memfd,
+/// An entry is a symbolic link to `/proc/PID/fd/N` of the agent: opening it opens the very memory. That needs the agent's user (proc(5):
+/// ptrace access mode PTRACE_MODE_READ_FSCREDS), whom the service admits to anonymous memory, and the permissions of the file otherwise.
+/// It leads nowhere once the agent is gone; a program that has opened it keeps what it has. A bind mount would stay and need no common user, but the kernel refuses one of a memfd,
 /// whose file system is mounted nowhere.
 ///
 /// `extents.json` in the same directory lists the entries, for those who need offsets or more than a name.

@@ -69,7 +69,7 @@ struct Engine: ~Copyable {
             return
         }
         do throws(Refusal) {
-            let descriptor = try descriptor(for: outcome, dialogue.identity)
+            let descriptor = try descriptor(for: outcome, dialogue)
             dialogue.outbox.append(reply, answer.span(0..<outcome.length), descriptor: descriptor)
         } catch {
             // A command with a descriptor is always in the list.
@@ -83,9 +83,9 @@ struct Engine: ~Copyable {
     }
 
     /// What travels beside an answer.
-    private mutating func descriptor(for outcome: Outcome, _ asker: LinkIdentity) throws(Refusal) -> Descriptor {
-        if let grant = outcome.descriptor { return try memory.handOut(grant.object) }
-        return try tracers.open(link: outcome.trace ?? 0, asker: asker.id)
+    private mutating func descriptor(for outcome: Outcome, _ asker: borrowing Dialogue) throws(Refusal) -> Descriptor {
+        if let grant = outcome.descriptor { return try memory.handOut(grant.object, to: asker.peer.uid) }
+        return try tracers.open(link: outcome.trace ?? 0, asker: asker.identity.id)
     }
 
     /// Puts the answer to a control message into the outbox, which has room for it.
