@@ -78,8 +78,15 @@ extension Rig {
         (0..<source.below(5)).map { _ in DPARange(start: source.address(configuration), length: source.length(configuration)) }
     }
 
+    /// One to five extents, or as many as a request can have, each a block with a gap behind, so that indexes grow.
     private func extents(_ source: inout ByteSource) -> [Extent] {
-        (0..<(1 + source.below(5))).map { _ in
+        let count = source.byte()
+        guard count < 0xf0 else {
+            let region = processor.device.regions[source.below(configuration.regions)]
+            let first = region.base + UInt64(source.byte()) * region.blockSize
+            return (0..<24).map { Extent(start: first + 2 * $0 * region.blockSize, length: region.blockSize) }
+        }
+        return (0..<(1 + Int(count) % 5)).map { _ in
             Extent(
                 start: source.address(configuration), length: source.length(configuration), tag: source.tag(),
                 sequence: UInt16(source.byte()))

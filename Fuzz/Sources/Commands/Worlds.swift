@@ -16,7 +16,8 @@ enum World {
                     kind: .lazy, capacity: 1024 * mebibyte, hosts: 3, regions: 2, sharableRegions: [1], blockSize: block,
                     limits: small),
                 try DeviceConfiguration(
-                    kind: .static, capacity: 2048 * mebibyte, hosts: 2, regions: 8, sharableRegions: [0, 7], blockSize: block),
+                    kind: .static, capacity: 2048 * mebibyte, hosts: 2, regions: 8, sharableRegions: [0, 7], blockSize: block / 16
+                ),
                 try DeviceConfiguration(
                     kind: .lazy, capacity: 1536 * mebibyte, hosts: 4, regions: 3, sharableRegions: [1, 2], blockSize: block),
             ]

@@ -1,8 +1,8 @@
 import CXLWire
 import Glibc
-import Store
 
 @testable import DeviceModel
+@testable import Store
 
 /// The loader of the state: rows (``RowCode``), or the bytes of a database file with some changed. A device is refused in words, or it is
 /// sound, and stays so when commands come.
@@ -46,14 +46,28 @@ enum DatabaseFile {
             ])
             var rig = Rig(configuration, Device(configuration))
             CommandTarget.play(&source, on: &rig)
-            var device = rig.processor.device
-            device.trackChanges()
-            try store.commit(&device, settings: [("eid", "9"), ("serial", "1")])
+            try write(rig.state(), to: store)
         } catch {
             Fuzzer.fail("\(error)")
         }
         // Closing the database has emptied its log.
         return Files.read(path)
+    }
+
+    private static func write(_ state: DeviceState, to store: Store) throws {
+        let writer = try RowWriter(store.database)
+        try store.database.run("BEGIN")
+        if let row = state.device { try writer.put(row) }
+        for row in state.regions { try writer.put(row) }
+        for row in state.hosts { try writer.put(row) }
+        for row in state.extents { try writer.put(row) }
+        for row in state.objects { try writer.put(row) }
+        for row in state.tags { try writer.put(row) }
+        for row in state.backends { try writer.put(row) }
+        for row in state.offers { try writer.put(row) }
+        for row in state.events { try writer.put(row) }
+        for row in state.history { try writer.put(row) }
+        try store.database.run("COMMIT")
     }
 
     static func run(_ source: inout ByteSource, _ configuration: DeviceConfiguration) {
