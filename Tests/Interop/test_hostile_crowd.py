@@ -2,8 +2,8 @@
 
 A peer that asks once a millisecond is measured alone and under attack, in turns. The p99 under attack must stay within five times the
 undisturbed one. Other work on the machine only adds to both, so the best of several rounds is compared; and as a debug build on cores that
-others use has turns of many milliseconds, up to `FLOOR` is forgiven: that still finds who is never served. FMAPID_STRICT=1 forgives nothing: for a release build, and best as root, who can give the service and
-the peer that is measured precedence over whatever else the machine does (chrt).
+others use has turns of many milliseconds, up to `FLOOR` is forgiven: that still finds who is never served. FMAPID_STRICT=1 forgives nothing:
+for a release build, and best as root, who can give the service and the peer that is measured precedence over all else (chrt).
 
 FMAPID_CONNECTS says how many connections come and go (20,000); FMAPID_CROWD_ROUNDS how often each is measured (3).
 """
@@ -29,7 +29,7 @@ from pathlib import Path
 
 from corpus import EFFECTS_LOG
 from hostile import *
-from mctp import Message, encode_frame, fragments
+from mctp import encode_frame, fragments
 
 STRICT = os.environ.get("FMAPID_STRICT") == "1"
 ROUNDS = int(os.environ.get("FMAPID_CROWD_ROUNDS", "3"))
