@@ -25,7 +25,7 @@ enum Limit {
     /// of what a peer has sent.
     static let messagesPerLink = 8
     /// Bad frames that count as one message: to skip one costs much less.
-    static let badFramesPerMessage = 8
+    static let badFramesPerMessage = 16
     /// Links that can be ready in one turn: all of them, so that none hides behind the others; and what `watch` was given.
     static let eventsPerTurn = links + 1
     /// Connections that one listener takes before other work has its turn.

@@ -259,13 +259,14 @@ class Soak:
         self.progress()
         for what, count in sorted(self.counts.items()):
             print(f"    {count} {what}")
-        print(f"    slowest answer {self.slowest * 1000:.0f} ms; the state is {'on' if self.target.is_small else 'not on'} a small file system")
+        place = "on" if self.target.is_small else "not on"
+        print(f"    slowest answer {self.slowest * 1000:.0f} ms; the state is {place} a small file system")
         print(f"soak: {'FAILED: ' + self.failure if self.failure else 'all of it held'}", flush=True)
         return 1 if self.failure else 0
 
     def conclude(self, warm: int | None, last: int) -> None:
-        threads = [worker for worker in self.workers if not worker.acts]
-        assert not threads, f"{len(threads)} workers never got anything done"
+        idle = [worker.name for worker in self.workers if not worker.acts]
+        assert not idle, f"workers that never got anything done: {idle}"
         if warm is not None:
             print(f"    memory {warm / MIB:.1f} MiB when warm, {last / MIB:.1f} at the end", end="")
             assert last - warm <= GROWTH, f"memory grew from {warm} to {last} bytes"
@@ -278,9 +279,9 @@ class Soak:
         # It may just be ending.
         with contextlib.suppress(AssertionError, OSError):
             memory, descriptors = self.target.resident() / MIB, self.target.descriptors()
-        now = time.monotonic() - self.began
+        now, commands = time.monotonic() - self.began, self.counts["commands"]
         print(
-            f"    {now:6.0f} s: {self.counts['commands']} commands ({self.counts['commands'] / max(now, 1):.0f}/s), {self.counts['links cut']} links cut, "
+            f"    {now:6.0f} s: {commands} commands ({commands / max(now, 1):.0f}/s), {self.counts['links cut']} links cut, "
             f"{self.counts['kills']} kills, {self.counts['looks']} looks; {memory:.1f} MiB, {descriptors} descriptors",
             flush=True,
         )

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from corpus import COMMANDS
 from hostile import *
-from mctp import fragments
 
 WRONG_TYPE, WRONG_ROLE = 13, 14
 NOTIFICATION = 0x0106
