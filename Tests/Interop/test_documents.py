@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon import BINARY, ROOT
 
 TOOL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
-MARK = r"<!-- example: run by Tests/Interop/test_examples\.py[^>]*-->\n```{language}\n(.*?)```"
+MARK = r"<!-- example: run by Tests/Interop/test_documents\.py[^>]*-->\n```{language}\n(.*?)```"
 WAITS = "until fmapictl info > /dev/null 2>&1; do kill -0 %1 && sleep 0.05; done\n"
 
 
@@ -22,7 +22,7 @@ def examples(page: str, language: str) -> list[str]:
 def run(script: str, directory: str) -> subprocess.CompletedProcess:
     path = f"{BINARY.parent}:{TOOL.parent}"
     return subprocess.run(
-        ["bash", "-euc", f"export PATH={path}:$PATH\n{script}\nkill %1; wait %1"],
+        ["bash", "-euc", f"export PATH={path}:$PATH\ntrap 'kill $(jobs -p)' ERR\n{script}\nkill %1; wait %1"],
         cwd=directory, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
@@ -46,6 +46,15 @@ class DocumentsTest(unittest.TestCase):
             result = run(f"{script}{sys.executable} manager.py fm.sock", directory)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertEqual(result.stdout, "2 hosts, 1 regions, 4 GiB\n")
+
+    def test_testing_a_fabric_manager(self):
+        (script,) = examples("docs/writing-a-fabric-manager.md", "sh")
+        script = script.replace("\n\nfmapictl host 0 run", f"\n{WAITS}\nfmapictl host 0 run", 1)
+        with tempfile.TemporaryDirectory(prefix="fmapid-fm-") as directory:
+            result = run(f"{script}\nkill %2 %3; wait %2 %3 || true\ncat trace.log >&2", directory)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn("1 GiB", result.stdout)
+        self.assertIn("5604h", result.stderr)
 
     def test_links(self):
         """Every relative link of every page leads to a file, and to a heading of it."""
