@@ -29,7 +29,8 @@ struct FairnessTests {
         let crowd = try (0..<3 * Limit.messagesPerTurn / 2).map { _ in try rig.connect() }
         for busy in crowd { for _ in 0..<20 { busy.send(Wire.identify) } }
         var answers = crowd.map { _ in 0 }
-        for turn in 1...4 {
+        // At first all of them are new: their turns, and turns for those who have become members.
+        for turn in 1...2 * crowd.count * Limit.messagesPerLink / Limit.messagesPerTurn {
             rig.turn()
             for (index, busy) in crowd.enumerated() { answers[index] += Wire.packets(try #require(busy.receive())).count }
             #expect(answers.reduce(0, +) <= turn * Limit.messagesPerTurn)
