@@ -112,7 +112,7 @@ import Testing
 
             KEY  TAG           SIZE  STATE              BACKEND
              A█  11111111…    1 GiB  asked back from 0  memory
-             B█  22222222…  512 MiB  offered to 0       web, memory
+             B█  web        512 MiB  offered to 0       memory
              =█  no tag       2 MiB  accepted by 1
 
             █ accepted   ▒ asked back   ░ offered   · free
@@ -131,7 +131,7 @@ import Testing
 
             KEY  TAG                                      SIZE  STATE              BACKEND
              A#  11111111-1111-4111-8111-111111111111    1 GiB  asked back from 0  memory
-             B#  22222222-2222-4222-8222-222222222222  512 MiB  offered to 0       web, m...
+             B#  web                                   512 MiB  offered to 0       memory
              =#  no tag                                  2 MiB  accepted by 1
 
             # accepted   - asked back   + offered   . free
