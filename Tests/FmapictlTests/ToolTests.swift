@@ -183,8 +183,8 @@ import Testing
         let process = Process()
         process.executableURL = tool
         process.arguments = arguments
-        // A sanitizer's options say what it is to overlook (scripts/sanitize).
-        process.environment = ProcessInfo.processInfo.environment.filter { $0.key.hasSuffix("SAN_OPTIONS") }
+        // A sanitizer's options say what it is to overlook (scripts/sanitize), by names that it finds with a program in PATH.
+        process.environment = ProcessInfo.processInfo.environment.filter { $0.key.hasSuffix("SAN_OPTIONS") || $0.key == "PATH" }
             .merging(["FMAPICTL_HOST0": "/nonexistent"]) { $1 }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
