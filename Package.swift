@@ -40,7 +40,7 @@ let package = Package(
         .executableTarget(
             name: "fmapictl",
             dependencies: [
-                "ControlClient", "CXLWire",
+                "CLinux", "ControlClient", "CXLWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -1,5 +1,6 @@
 #include "CLinux.h"
 
+#include <stdio.h>
 #include <sys/resource.h>
 
 unsigned long long clinux_file_size_limit(void) {
@@ -17,3 +18,5 @@ unsigned long long clinux_raise_descriptor_limit(void) {
     }
     return r.rlim_cur;
 }
+
+bool clinux_finish_output(void) { return fflush(stdout) == 0 && !ferror(stdout); }

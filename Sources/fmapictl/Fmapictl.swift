@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import ControlClient
 import Glibc
 
@@ -47,7 +48,7 @@ struct Fmapictl: ParsableCommand {
               6  the device did as told, but a host rejected, or something is not as wanted
 
             OUTPUT
-              --json prints one JSON document, also for failures: {"error": {...}};
+              --json prints one JSON document, also for failures (not for usage errors): {"error": {...}};
               'host N run' prints one per event, each on its line. Colours appear on
               a terminal unless NO_COLOR is set.
 
@@ -80,9 +81,17 @@ struct Fmapictl: ParsableCommand {
         do {
             var command = command
             try command.run()
+            try finishOutput()
         } catch {
             leave(error, in: type(of: command))
         }
+    }
+
+    /// A result that nobody has got is a failure, unless whoever reads has seen enough.
+    private static func finishOutput() throws {
+        guard !clinux_finish_output(), errno != EPIPE else { return }
+        Output.error("cannot write the result: \(errorText(errno))")
+        throw ExitCode(6)
     }
 
     /// Prints what `error` says where it belongs, and exits. Usage errors end with status 2.

@@ -61,13 +61,15 @@ import Testing
             #expect(files == ["0x1000", "0x2000", "extents.json", "mine"])
             let error = #expect(throws: ClientError.self) { try ExportDirectory(directory, host: 1, names: TagNames()) }
             #expect(error?.description.contains("another agent") == true)
-            // A link of a name that exists takes its place.
+            // What is no agent's link keeps its place.
             let (extent, mapping) = try mapped(0x1000)
-            _ = try exports.add(extent, mapping)
-            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: directory + "/0x1000") == mapping.path)
+            #expect(throws: ClientError.self) { _ = try exports.add(extent, mapping) }
+            let (other, second) = try mapped(0x2000)
+            #expect(throws: ClientError.self) { _ = try exports.add(other, second) }
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: directory + "/0x1000") == "/etc/hostname")
             withExtendedLifetime(exports) {}
         }
-        #expect(files == ["0x2000", "mine"])
+        #expect(files == ["0x1000", "0x2000", "mine"])
         _ = try ExportDirectory(directory, host: 1, names: TagNames())
     }
 

@@ -42,7 +42,7 @@ class DemoTest(unittest.TestCase):
         self.assertTrue(all(len(line) <= 80 for line in done.stdout.splitlines() if "device → FM" not in line))
 
     def test_is_interrupted(self):
-        for number in [signal.SIGINT, signal.SIGTERM]:
+        for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
             demo = subprocess.Popen([TOOL, "demo", "--slow"], env=self.environment, stdout=subprocess.PIPE, text=True)
             self.assertEqual(demo.stdout.readline(), "\n")
             (directory,) = os.listdir(self.path)
@@ -53,6 +53,19 @@ class DemoTest(unittest.TestCase):
             self.assertEqual(os.listdir(self.path), [])
             left = subprocess.run(["pgrep", "-f", f"{self.path}/"], capture_output=True, text=True, check=False).stdout
             self.assertEqual(left, "", "its fmapid is still there")
+
+    def test_nobody_reads(self):
+        """`fmapictl demo | head -1` leaves nothing behind; a result that cannot be written is a failure."""
+        demo = subprocess.Popen([TOOL, "demo", "--fast"], env=self.environment, stdout=subprocess.PIPE)
+        demo.stdout.close()
+        self.assertEqual(demo.wait(timeout=PATIENCE), 0)
+        self.assertEqual(os.listdir(self.path), [])
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [TOOL, "demo", "--fast"], env=self.environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            )
+        self.assertEqual((done.returncode, done.stderr), (6, "fmapictl: cannot write the result: No space left on device\n"))
+        self.assertEqual(os.listdir(self.path), [])
 
     def test_says_what_is_missing(self):
         """Away from fmapid, and without it in PATH."""

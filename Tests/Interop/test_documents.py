@@ -30,7 +30,6 @@ def run(script: str, directory: str) -> subprocess.CompletedProcess:
 class DocumentsTest(unittest.TestCase):
     def test_concepts(self):
         (script,) = examples("docs/concepts.md", "sh")
-        script = script.replace("\nfmapictl backend create", f"\n{WAITS}fmapictl backend create", 1)
         with tempfile.TemporaryDirectory(prefix="fmapid-concepts-") as directory:
             result = run(script, directory)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
@@ -49,7 +48,6 @@ class DocumentsTest(unittest.TestCase):
 
     def test_testing_a_fabric_manager(self):
         (script,) = examples("docs/writing-a-fabric-manager.md", "sh")
-        script = script.replace("\n\nfmapictl host 0 run", f"\n{WAITS}\nfmapictl host 0 run", 1)
         with tempfile.TemporaryDirectory(prefix="fmapid-fm-") as directory:
             result = run(f"{script}\nkill %2 %3; wait %2 %3 || true\ncat trace.log >&2", directory)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)

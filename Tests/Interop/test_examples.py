@@ -18,8 +18,6 @@ class ReadmeTest(unittest.TestCase):
         text = (ROOT / "README.md").read_text()
         example = text.split("<!-- example: run by Tests/Interop/test_examples.py -->")[1]
         script = example.split("```sh\n")[1].split("```")[0]
-        waits = "until fmapictl info > /dev/null 2>&1; do kill -0 %1 && sleep 0.05; done\n"
-        script = script.replace("\nfmapictl backend create", f"\n{waits}fmapictl backend create", 1)
         with tempfile.TemporaryDirectory(prefix="fmapid-readme-") as directory:
             result = subprocess.run(
                 ["bash", "-euc", f"export PATH={BINARY.parent}:$PATH\n{script}\nkill %1; wait %1"],

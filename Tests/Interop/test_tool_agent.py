@@ -98,6 +98,23 @@ class AgentTest(ToolTest):
         self.agent(service, 0, "--policy", "accept", "--on-release", "give")
         self.tool(service, "release", "--from", "0", "--tag", "a", "--wait")
 
+    def test_foreign_files_are_left_alone(self):
+        """What an agent did not make it neither replaces nor removes."""
+        service = self.device(device=["--static", "1GiB", "--hosts", "2"])
+        exports = service.path / "taken"
+        exports.mkdir()
+        (exports / "extents.json").write_text('{"mine": true}')
+        refused = self.tool(service, "host", "0", "run", "--policy", "accept", "--export", str(exports), status=6)
+        self.assertIn("is not an agent's", refused.stderr)
+        (exports / "extents.json").unlink()
+        (exports / "0x0").write_text("mine")
+        agent = self.agent(service, 0, "--policy", "accept", "--export", str(exports))
+        self.tool(service, "add", "--to", "0", "--at", "0", "--size", "2MiB")
+        event = agent.next("not mapped")
+        self.assertIn("is no link of an agent", json.dumps(event["error"]))
+        self.assertEqual(agent.stop(), 0)
+        self.assertEqual([(file.name, file.read_text()) for file in exports.iterdir()], [("0x0", "mine")])
+
     def test_exported_files_are_the_memory(self):
         service = self.device()
         self.backends(service, "llm-weights", "b")

@@ -18,6 +18,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -120,5 +121,7 @@ static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
 // Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.
 // Not inline: <sys/resource.h> differs between this module and Swift's Glibc, which the compiler refuses.
 unsigned long long clinux_file_size_limit(void);
+// Writes what standard output still holds; false if that, or anything before it, was not taken.
+bool clinux_finish_output(void);
 // Raises the soft limit of descriptors to the hard one, and returns it.
 unsigned long long clinux_raise_descriptor_limit(void);

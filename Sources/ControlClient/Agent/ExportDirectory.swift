@@ -28,6 +28,8 @@ public final class ExportDirectory {
     private let names: TagNames
     private let directory: Descriptor
     private(set) var entries: [Entry] = []
+    /// The index is ours to remove.
+    private var hasIndex = false
 
     /// Opens the directory, or makes it, and removes what an agent that was killed left in it. One agent can have it at a time.
     public init(_ path: String, host: UInt16, names: TagNames) throws(ClientError) {
@@ -40,6 +42,7 @@ public final class ExportDirectory {
         guard number >= 0 else { throw Self.failure("open", path) }
         directory = Descriptor(owning: number)
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else { throw .unmet("another agent exports to \(path)") }
+        try checkIndex()
         removeLeftovers()
         try writeIndex()
     }
@@ -74,7 +77,7 @@ public final class ExportDirectory {
     func removeAll() {
         for entry in entries { unsafe unlinkat(directory.number, entry.file, 0) }
         entries = []
-        unsafe unlinkat(directory.number, Self.indexName, 0)
+        if hasIndex { unsafe unlinkat(directory.number, Self.indexName, 0) }
     }
 
     deinit { removeAll() }
@@ -89,13 +92,36 @@ public final class ExportDirectory {
 
     // MARK: Files
 
-    /// Renaming puts a link in place at once, whatever stood there.
+    /// Renaming puts a link in place at once. What is not a link of an agent is not touched.
     private func replaceLink(_ file: String, target: String) throws(ClientError) {
+        guard !exists(file) || isOurs(file) else { throw .unmet("\(path)/\(file) exists and is no link of an agent") }
         let new = ".new-" + file.prefix(200)
         unsafe unlinkat(directory.number, new, 0)
         guard unsafe symlinkat(target, directory.number, new) == 0,
             unsafe renameat(directory.number, new, directory.number, file) == 0
         else { throw Self.failure("make", path + "/" + file) }
+    }
+
+    private func exists(_ file: String) -> Bool {
+        var status = stat()
+        return unsafe fstatat(directory.number, file, &status, AT_SYMLINK_NOFOLLOW) == 0
+    }
+
+    /// An index that another agent left may be replaced, anything else of that name not.
+    private func checkIndex() throws(ClientError) {
+        guard exists(Self.indexName) else { return }
+        let number = unsafe openat(directory.number, Self.indexName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        var count = -1
+        if number >= 0 {
+            let file = Descriptor(owning: number)
+            // The buffer is as long as the call is told.
+            count = unsafe read(file.number, &bytes, bytes.count)
+        }
+        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        guard text.contains("\"agent\":"), text.contains("\"extents\":") else {
+            throw .unmet("\(path)/\(Self.indexName) is not an agent's; take another directory")
+        }
     }
 
     private func writeIndex() throws(ClientError) {
@@ -114,6 +140,7 @@ public final class ExportDirectory {
         guard unsafe renameat(directory.number, new, directory.number, Self.indexName) == 0 else {
             throw Self.failure("make", path + "/" + Self.indexName)
         }
+        hasIndex = true
     }
 
     private var index: JSON {

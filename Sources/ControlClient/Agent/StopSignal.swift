@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Turns SIGINT and SIGTERM into a descriptor that becomes readable, so that a command that stays can leave in order.
+/// Turns SIGINT, SIGTERM and SIGHUP (the terminal is gone) into a descriptor that becomes readable, so that a command that stays can leave in order.
 public enum StopSignal {
     /// The eventfd that the handler counts up. Written once, before the handler is installed; the handler only reads it.
     nonisolated(unsafe) private static var counter: Int32 = -1
@@ -19,7 +19,7 @@ public enum StopSignal {
             _ = unsafe write(StopSignal.counter, &one, MemoryLayout<UInt64>.size)
             errno = saved
         }
-        guard unsafe sigaction(SIGINT, &action, nil) == 0, unsafe sigaction(SIGTERM, &action, nil) == 0 else {
+        for signal in [SIGINT, SIGTERM, SIGHUP] where unsafe sigaction(signal, &action, nil) != 0 {
             throw .unmet("cannot handle signals: \(systemText(errno))")
         }
         // Whoever started the tool may have left them blocked. The set is a local variable.
@@ -27,6 +27,7 @@ public enum StopSignal {
         unsafe sigemptyset(&set)
         unsafe sigaddset(&set, SIGINT)
         unsafe sigaddset(&set, SIGTERM)
+        unsafe sigaddset(&set, SIGHUP)
         unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
         return number
     }

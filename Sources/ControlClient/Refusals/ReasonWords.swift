@@ -32,7 +32,7 @@ extension Refusal.Reason {
         case .extentOutsideOffer: "answer the oldest offer first; 'fmapictl events N' shows it"
         case .noOpenOffer: "it was withdrawn, or answered before"
         case .poolExhausted: "release something, or take a device with more capacity"
-        case .noAddressSpace: "without --contiguous the device takes several runs; else release something, or take another region"
+        case .noAddressSpace: "release something, or take another region; with --contiguous one run must be long enough"
         case .extentLimit: "release something (fmapid --max-extents sets the limit)"
         case .tagLimit, .backendLimit: "delete a backend or release a tag (fmapid --max-tags sets the limit)"
         case .eventLogFull: "let its agent run: 'fmapictl host N run', or 'fmapictl host N accept --all'"
@@ -56,7 +56,7 @@ extension Refusal.Reason {
         case .memoryFailed: "the service's log says more: journalctl -u fmapid"
         case .badName: "take a shorter name, and the tag that belongs to it: leave out --tag"
         case .tooManyTraces: "end another trace first"
-        case .unknownLink: "it was closed meanwhile"
+        case .unknownLink: "'fmapictl links' lists those that are open"
         case .notDurable, .stateUnreadable: "see to the disk of the state directory: journalctl -u fmapid"
         case .turnUndone: "try again in a moment"
         }

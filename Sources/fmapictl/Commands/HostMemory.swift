@@ -128,7 +128,10 @@ struct HostRead: AgentCommand {
             let count = min(Self.chunk, length.bytes - done)
             let bytes = try mapping.load(Int(count), at: at.value + done)
             if form == .raw {
-                guard Output.write(bytes, to: STDOUT_FILENO) else { return }
+                guard Output.write(bytes, to: STDOUT_FILENO) else {
+                    if errno == EPIPE { return }
+                    throw .unmet("cannot write the result: \(errorText(errno))")
+                }
             } else {
                 for row in HexBytes.dump(bytes, at: at.value + done, addressDigits: digits) { out.line(row) }
             }

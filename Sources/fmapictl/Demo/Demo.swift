@@ -49,6 +49,8 @@ struct Demo: ToolCommand {
     func perform(_ out: Output) throws(ClientError) {
         let start = ContinuousClock.now
         let stop = try StopSignal.install()
+        // Who reads may go; the instance has to be ended all the same.
+        signal(SIGPIPE, SIG_IGN)
         let service = try TemporaryService(hosts: 2, ["--lazy", "4GiB"])
         defer { service.stop() }
         var play = try DemoPlay(service, DemoStage(style: picture.style(), pause: pause, stop: stop))
