@@ -208,6 +208,15 @@ import Testing
         #expect(Size.short(bytes) == text)
     }
 
+    /// Marks of a ruler say where they stand.
+    @Test(arguments: [
+        (5 << 28, "1.25 GiB"), (7 << 28, "1.75 GiB"), (3 << 29, "1.5 GiB"), (1 << 30, "1 GiB"), (257 << 22, "1 GiB"),
+        ((5 << 28) - 1, "1.2 GiB"), (0, "0 B"), (1000, "1000 B"),
+    ])
+    func marks(bytes: Int, text: String) {
+        #expect(Size.mark(UInt64(bytes)) == text)
+    }
+
     @Test(
         arguments: [
             ([], ""), ([3], "3"), ([0, 1], "0, 1"), ([0, 1, 2], "0-2"), ([0, 2, 3, 4, 9], "0, 2-4, 9"), ([7, 8], "7, 8"),

@@ -108,7 +108,7 @@ public struct MapSVG {
         for step in 0...steps {
             let x = Self.barX + Self.barWidth * Double(step) / Double(steps)
             svg.path("M\(SVGWriter.number(x)) \(SVGWriter.number(y + 4))V\(SVGWriter.number(bottom))", ["class": "tick"])
-            let label = step == 0 ? "0" : Size.short(longest / UInt64(steps) * UInt64(step))
+            let label = step == 0 ? "0" : Size.mark(longest / UInt64(steps) * UInt64(step))
             svg.label(label, x, y - 2, ["class": "faint", "text-anchor": "middle"])
         }
         svg.label("held", Self.width - Self.margin - 72, y - 2, ["class": "head", "text-anchor": "end"])

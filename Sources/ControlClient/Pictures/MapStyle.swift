@@ -78,6 +78,19 @@ func ranges(_ numbers: [Int]) -> String {
 public func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
 extension Size {
+    /// A mark on a ruler: as `short`, but exact where two digits behind the point make it so, as in `1.25 GiB`.
+    static func mark(_ bytes: UInt64) -> String {
+        let rounded = short(bytes)
+        guard let unit = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")].first(where: { bytes >> $0.0 != 0 }) else {
+            return rounded
+        }
+        // The remainder is below 2^40, so a hundred times it fits.
+        let hundredths = (bytes & ((1 << unit.0) - 1)) * 100
+        guard hundredths & ((1 << unit.0) - 1) == 0, (hundredths >> unit.0) % 10 != 0 else { return rounded }
+        let digits = hundredths >> unit.0
+        return "\(bytes >> unit.0).\(digits < 10 ? "0" : "")\(digits) \(unit.1)"
+    }
+
     /// About as many bytes, in at most four digits: `4 GiB`, `1.5 GiB`, `68.3 MiB`. Exact values stay exact where they are short.
     public static func short(_ bytes: UInt64) -> String {
         let exact = text(bytes)

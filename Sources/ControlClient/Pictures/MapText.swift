@@ -159,7 +159,7 @@ public struct MapText {
         let steps = [16, 8, 4, 2, 1].first { width / $0 >= 12 && length.isMultiple(of: UInt64($0)) } ?? 1
         var text = ""
         for step in 0..<steps {
-            let label = step == 0 ? "0" : Size.short(length / UInt64(steps) * UInt64(step))
+            let label = step == 0 ? "0" : Size.mark(length / UInt64(steps) * UInt64(step))
             let position = step * width / steps
             text += String(repeating: " ", count: max(0, position - text.count)) + label
         }
