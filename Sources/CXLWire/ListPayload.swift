@@ -47,10 +47,13 @@ public struct EntryList<Entry: FixedLayout>: ~Escapable {
 
 extension EntryList<UInt8> {
     /// The bytes as text (a copy); nil if they are not UTF-8.
-    public var text: String? {
+    public var text: String? { text(indices) }
+
+    /// Some of the bytes as text (a copy); nil if they are not UTF-8. Traps if they are not in `indices`.
+    func text(_ range: Range<Int>) -> String? {
         var copy: [UInt8] = []
-        copy.reserveCapacity(count)
-        for index in indices { copy.append(self[index]) }
+        copy.reserveCapacity(range.count)
+        for index in range { copy.append(self[index]) }
         return String(validating: copy, as: UTF8.self)
     }
 }

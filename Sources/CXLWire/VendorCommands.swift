@@ -35,17 +35,10 @@ extension BackendTextHeader {
 
 extension ListPayload where Header: BackendTextHeader {
     /// Where the file is (a copy); nil if that is not UTF-8.
-    public var path: String? { text(0..<Int(header.pathLength)) }
+    public var path: String? { entries.text(0..<Int(header.pathLength)) }
 
     /// The backend's name (a copy), empty for none; nil if it is not UTF-8.
-    public var name: String? { text(Int(header.pathLength)..<header.entryCount) }
-
-    private func text(_ range: Range<Int>) -> String? {
-        var copy: [UInt8] = []
-        copy.reserveCapacity(range.count)
-        for index in range { copy.append(entries[index]) }
-        return String(validating: copy, as: UTF8.self)
-    }
+    public var name: String? { entries.text(Int(header.pathLength)..<header.entryCount) }
 }
 
 /// C000h Create Tagged Backend.

@@ -100,19 +100,6 @@ extension GetReleaseStatus.Status {
     }
 }
 
-extension DynamicCapacityEventType {
-    var name: String {
-        switch self {
-        case .addCapacity: "add capacity"
-        case .releaseCapacity: "release capacity"
-        case .forcedCapacityRelease: "forced capacity release"
-        case .regionConfigurationUpdated: "region configuration updated"
-        case .addCapacityResponse: "add capacity response"
-        case .capacityReleased: "capacity released"
-        }
-    }
-}
-
 extension EventRecord {
     var json: JSON {
         var members: [JSON.Member] = [

@@ -90,7 +90,7 @@ struct Fmapictl: ParsableCommand {
     /// A result that nobody has got is a failure, unless whoever reads has seen enough.
     private static func finishOutput() throws {
         guard !clinux_finish_output(), errno != EPIPE else { return }
-        Output.error("cannot write the result: \(errorText(errno))")
+        Output.error("cannot write the result: \(systemText(errno))")
         throw ExitCode(6)
     }
 

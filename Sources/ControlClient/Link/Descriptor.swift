@@ -17,7 +17,7 @@ public final class Descriptor: Sendable {
 }
 
 /// The system's text for an error number.
-func systemText(_ code: Int32) -> String {
+public func systemText(_ code: Int32) -> String {
     // strerror returns a string that ends in zero and stays until the next call; nobody else calls it meanwhile.
     unsafe String(cString: strerror(code))
 }

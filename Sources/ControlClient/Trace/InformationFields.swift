@@ -58,7 +58,7 @@ extension EventRecord {
     /// The event in one line.
     var words: String {
         guard case .dynamicCapacity(let event) = body else { return "format \(Tag(header.format.rawValue))" }
-        let name = event.type?.phrase ?? "type \(event.typeCode)"
+        let name = event.type?.name ?? "type \(event.typeCode)"
         let isForFM = event.type == .addCapacityResponse || event.type == .capacityReleased
         return "\(name)" + (isForFM ? " by host \(event.hostID)" : "")
             + (event.type == .regionConfigurationUpdated ? ", region \(event.regionIndex)" : ", \(event.extent.words)")
@@ -67,7 +67,8 @@ extension EventRecord {
 }
 
 extension DynamicCapacityEventType {
-    fileprivate var phrase: String {
+    /// What happened, in words.
+    public var name: String {
         switch self {
         case .addCapacity: "add capacity"
         case .releaseCapacity: "release capacity"

@@ -130,7 +130,7 @@ struct HostRead: AgentCommand {
             if form == .raw {
                 guard Output.write(bytes, to: STDOUT_FILENO) else {
                     if errno == EPIPE { return }
-                    throw .unmet("cannot write the result: \(errorText(errno))")
+                    throw .unmet("cannot write the result: \(systemText(errno))")
                 }
             } else {
                 for row in HexBytes.dump(bytes, at: at.value + done, addressDigits: digits) { out.line(row) }

@@ -60,13 +60,13 @@ enum OutputFile {
     static func replace(_ path: String, with bytes: [UInt8]) throws(ClientError) {
         let number = try open(path)
         defer { close(number) }
-        guard Output.write(bytes, to: number) else { throw .unmet("cannot write \(path): \(errorText(errno))") }
+        guard Output.write(bytes, to: number) else { throw .unmet("cannot write \(path): \(systemText(errno))") }
     }
 
     /// An empty file with this path, open for writing.
     static func open(_ path: String) throws(ClientError) -> Int32 {
         let number = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard number >= 0 else { throw .unmet("cannot write \(path): \(errorText(errno))") }
+        guard number >= 0 else { throw .unmet("cannot write \(path): \(systemText(errno))") }
         return number
     }
 }

@@ -144,7 +144,7 @@ struct Trace: ToolCommand {
         guard path != "-" || isatty(STDOUT_FILENO) == 0 else { throw .usage("a capture is not for a terminal: give a file") }
         var bytes = Capture.fileHeader
         func flush() throws(ClientError) {
-            guard Output.write(bytes, to: number) else { throw .unmet("cannot write to \(path): \(errorText(errno))") }
+            guard Output.write(bytes, to: number) else { throw .unmet("cannot write to \(path): \(systemText(errno))") }
             bytes.removeAll(keepingCapacity: true)
         }
         try flush()

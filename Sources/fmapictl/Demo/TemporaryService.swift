@@ -1,3 +1,4 @@
+import CLinux
 import ControlClient
 import Glibc
 
@@ -21,26 +22,13 @@ final class ChildProcess {
         unsafe posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
-        // The strings live until the arrays are freed, and both arrays end in nil.
+        // The strings live until they are freed, and the array ends in nil.
         var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-        var variables = unsafe Self.environment.map { unsafe strdup($0) } + [nil]
-        defer { unsafe (arguments + variables).forEach { unsafe free($0) } }
+        defer { unsafe arguments.forEach { unsafe free($0) } }
         var number: pid_t = 0
-        let code = unsafe posix_spawn(&number, command[0], &actions, &attributes, &arguments, &variables)
-        guard code == 0 else { throw .unmet("cannot start \(command[0]): \(errorText(code))") }
+        let code = unsafe posix_spawn(&number, command[0], &actions, &attributes, &arguments, clinux_environment())
+        guard code == 0 else { throw .unmet("cannot start \(command[0]): \(systemText(code))") }
         id = number
-    }
-
-    /// The tool's own environment.
-    private static var environment: [String] {
-        var variables: [String] = []
-        var position = 0
-        // environ ends in nil, and nothing here changes it.
-        while let entry = unsafe environ[position] {
-            unsafe variables.append(String(cString: entry))
-            position += 1
-        }
-        return variables
     }
 
     deinit { stop() }
@@ -48,7 +36,7 @@ final class ChildProcess {
     /// Runs a command to its end; what it wrote.
     static func output(of command: [String]) throws(ClientError) -> String {
         var ends: [Int32] = [-1, -1]
-        guard unsafe pipe(&ends) == 0 else { throw .unmet("cannot make a pipe: \(errorText(errno))") }
+        guard unsafe pipe(&ends) == 0 else { throw .unmet("cannot make a pipe: \(systemText(errno))") }
         defer { close(ends[0]) }
         // The command must not keep its own output open.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -100,12 +88,6 @@ final class ChildProcess {
     }
 }
 
-/// The system's text for an error number.
-func errorText(_ code: Int32) -> String {
-    // strerror returns a string that ends in zero and stays until the next call; nobody else calls it meanwhile.
-    unsafe String(cString: strerror(code))
-}
-
 /// A directory that is removed, with all that is in it, when nobody holds it any more.
 final class TemporaryDirectory {
     let path: String
@@ -117,7 +99,7 @@ final class TemporaryDirectory {
         var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
         // mkdtemp writes over the six letters at the end of the string.
         guard unsafe mkdtemp(&template) != nil else {
-            throw .unmet("cannot make a directory in \(parent): \(errorText(errno))")
+            throw .unmet("cannot make a directory in \(parent): \(systemText(errno))")
         }
         path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
