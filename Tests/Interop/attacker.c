@@ -37,13 +37,19 @@ static uint64_t now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* Answers -1 if it is to end while it waits for room in the queue of the listener. */
 static int dial(int type, const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int number = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (number < 0) fail("socket");
     strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-    while (connect(number, (struct sockaddr *)&address, sizeof address) < 0)
-        if (errno != EINTR || ended) fail("connect");
+    while (connect(number, (struct sockaddr *)&address, sizeof address) < 0) {
+        if (errno != EINTR) fail("connect");
+        if (ended) {
+            close(number);
+            return -1;
+        }
+    }
     return number;
 }
 
@@ -175,6 +181,7 @@ static void connect_again(int type, char *paths_text, long count, const char *te
     long done = 0;
     for (; done < count && !ended; done++) {
         int link = dial(type, paths[(size_t)done % path_count]);
+        if (link < 0) break;
         /* It may have been turned away by now. */
         if (data && send(link, pieces[0].bytes, pieces[0].length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
             fail("send");

@@ -35,8 +35,8 @@ STRICT = os.environ.get("FMAPID_STRICT") == "1"
 ROUNDS = int(os.environ.get("FMAPID_CROWD_ROUNDS", "3"))
 CONNECTS = int(os.environ.get("FMAPID_CONNECTS", "20000"))
 FACTOR = 5
-FLOOR = 0.25
-SECONDS = 0.3 if STRICT else 0.6
+FLOOR = 0.5
+SECONDS = 0.3 if STRICT else 0.8
 """Of one measurement."""
 ROOT = STRICT and os.geteuid() == 0
 MEASURED = ["chrt", "--fifo", "1"] if ROOT else []
