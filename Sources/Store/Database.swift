@@ -102,17 +102,37 @@ final class Database {
         // Parameters are counted from 1, columns from 0, as SQLite does.
 
         func bind(_ index: Int32, _ value: Int64) { unsafe sqlite3_bind_int64(statement, index, value) }
-        func bind(_ index: Int32, _ value: some FixedWidthInteger) { bind(index, Int64(truncatingIfNeeded: value)) }
-        func bind(_ index: Int32, _ value: Bool) { bind(index, value ? 1 : 0 as Int64) }
         func bindNull(_ index: Int32) { unsafe sqlite3_bind_null(statement, index) }
+
+        /// How many parameters it has.
+        var parameterCount: Int32 { unsafe sqlite3_bind_parameter_count(statement) }
+
+        /// Binds a value that stands in `bytes`, at a place that is within them.
+        func bind(_ index: Int32, _ value: ChangeReader.Value, of bytes: [UInt8]) {
+            switch value {
+            case .null: bindNull(index)
+            case .integer(let number): bind(index, number)
+            case .blob(let place): bind(index, bytes[place])
+            case .text(let place):
+                let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+                _ = unsafe bytes[place].withUnsafeBytes {
+                    // An empty slice may have no address, which SQLite takes for NULL.
+                    let base = unsafe $0.baseAddress?.assumingMemoryBound(to: CChar.self)
+                    return unsafe base.map { text in
+                        unsafe sqlite3_bind_text(statement, index, text, Int32(place.count), transient)
+                    }
+                        ?? sqlite3_bind_text(statement, index, "", 0, transient)
+                }
+            }
+        }
 
         func bind(_ index: Int32, _ text: String) {
             let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
             unsafe sqlite3_bind_text(statement, index, text, -1, transient)
         }
 
-        func bind(_ index: Int32, _ bytes: [UInt8]) {
-            // An empty array may have no address, which SQLite takes for NULL.
+        func bind(_ index: Int32, _ bytes: ArraySlice<UInt8>) {
+            // An empty slice may have no address, which SQLite takes for NULL.
             guard !bytes.isEmpty else {
                 unsafe sqlite3_bind_zeroblob(statement, index, 0)
                 return
@@ -121,12 +141,6 @@ final class Database {
             _ = unsafe bytes.withUnsafeBytes {
                 unsafe sqlite3_bind_blob(statement, index, $0.baseAddress, Int32(clamping: $0.count), transient)
             }
-        }
-
-        func bind(_ index: Int32, _ tag: Tag) {
-            let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-            var bytes = tag.value.bigEndian
-            _ = unsafe withUnsafeBytes(of: &bytes) { unsafe sqlite3_bind_blob(statement, index, $0.baseAddress, 16, transient) }
         }
 
         /// Runs a statement that returns no rows.

@@ -1,196 +1,177 @@
 import CXLWire
 import DeviceModel
 
-/// Writes changed rows. Failures surface where they happen; the caller rolls back.
+/// Notes changed rows, for the journal.
 struct RowWriter: ChangeSink {
-    private let device, region, host, extent, object, tag, backend, offer, event, history: Database.Statement
-    private let deleteExtent, deleteObject, deleteTag, deleteBackend, deleteOffer, deleteEvents, deleteHistory: Database.Statement
+    private(set) var changes = ChangeList()
 
-    init(_ database: Database) throws(StoreError) {
-        device = try database.prepare("INSERT OR REPLACE INTO device VALUES (0,?1,?2,?3,?4,?5,?6,?7,?8,?9)")
-        region = try database.prepare("INSERT OR REPLACE INTO region VALUES (?1,?2,?3)")
-        host = try database.prepare("INSERT OR REPLACE INTO host VALUES (?1,?2,?3,?4,?5,?6,?7)")
-        extent = try database.prepare("INSERT OR REPLACE INTO extent VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")
-        object = try database.prepare("INSERT OR REPLACE INTO object VALUES (?1,?2,?3,?4,?5)")
-        tag = try database.prepare("INSERT OR REPLACE INTO tag VALUES (?1,?2,?3,?4,?5,?6,?7)")
-        backend = try database.prepare("INSERT OR REPLACE INTO backend VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")
-        offer = try database.prepare("INSERT OR REPLACE INTO offer VALUES (?1,?2,?3)")
-        event = try database.prepare("INSERT OR REPLACE INTO event VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")
-        history = try database.prepare("INSERT OR REPLACE INTO history VALUES (?1,?2)")
-        deleteExtent = try database.prepare("DELETE FROM extent WHERE slot = ?1")
-        deleteObject = try database.prepare("DELETE FROM object WHERE slot = ?1")
-        deleteTag = try database.prepare("DELETE FROM tag WHERE slot = ?1")
-        deleteBackend = try database.prepare("DELETE FROM backend WHERE slot = ?1")
-        deleteOffer = try database.prepare("DELETE FROM offer WHERE host = ?1 AND number = ?2")
-        deleteEvents = try database.prepare("DELETE FROM event WHERE log = ?1 AND number >= ?2 AND number < ?3")
-        deleteHistory = try database.prepare("DELETE FROM history WHERE tag = ?1")
-    }
+    mutating func removeAll() { changes.removeAll() }
 
-    private func bind(_ overflow: DeviceModel.EventLog.Overflow?, from index: Int32, of statement: Database.Statement) {
+    private mutating func append(_ overflow: DeviceModel.EventLog.Overflow?) {
         guard let overflow else {
-            for offset in 0..<3 as Range<Int32> { statement.bindNull(index + offset) }
+            for _ in 0..<3 { changes.appendNull() }
             return
         }
-        statement.bind(index, overflow.count)
-        statement.bind(index + 1, overflow.first)
-        statement.bind(index + 2, overflow.last)
+        changes.append(overflow.count)
+        changes.append(overflow.first)
+        changes.append(overflow.last)
     }
 
-    func put(_ row: DeviceRow) throws(StoreError) {
-        device.bind(1, row.tagGeneration)
-        device.bind(2, row.backendGeneration)
-        device.bind(3, row.nextBackend)
-        device.bind(4, row.nextPool)
-        if let offset = row.clockOffset { device.bind(5, offset) } else { device.bindNull(5) }
-        device.bind(6, row.logFirst)
-        bind(row.overflow, from: 7, of: device)
-        try device.run()
+    mutating func put(_ row: DeviceRow) {
+        changes.begin(.putDevice)
+        changes.append(row.tagGeneration)
+        changes.append(row.backendGeneration)
+        changes.append(row.nextBackend)
+        changes.append(row.nextPool)
+        if let offset = row.clockOffset { changes.append(offset) } else { changes.appendNull() }
+        changes.append(row.logFirst)
+        append(row.overflow)
     }
 
-    func put(_ row: RegionRow) throws(StoreError) {
-        region.bind(1, row.index)
-        region.bind(2, row.blockSize)
-        region.bind(3, row.sanitizeOnRelease)
-        try region.run()
+    mutating func put(_ row: RegionRow) {
+        changes.begin(.putRegion)
+        changes.append(row.index)
+        changes.append(row.blockSize)
+        changes.append(row.sanitizeOnRelease)
     }
 
-    func put(_ row: HostRow) throws(StoreError) {
-        host.bind(1, row.host)
-        host.bind(2, row.generation)
-        host.bind(3, row.nextOffer)
-        host.bind(4, row.logFirst)
-        bind(row.overflow, from: 5, of: host)
-        try host.run()
+    mutating func put(_ row: HostRow) {
+        changes.begin(.putHost)
+        changes.append(row.host)
+        changes.append(row.generation)
+        changes.append(row.nextOffer)
+        changes.append(row.logFirst)
+        append(row.overflow)
     }
 
-    func put(_ row: ExtentRow) throws(StoreError) {
-        extent.bind(1, row.slot)
-        extent.bind(2, row.host)
-        extent.bind(3, row.region)
-        extent.bind(4, row.start)
-        extent.bind(5, row.length)
-        extent.bind(6, row.offset)
-        extent.bind(7, row.object)
-        extent.bind(8, row.tag)
-        extent.bind(9, row.sequence)
-        extent.bind(10, row.offer)
-        extent.bind(11, row.isAccepted)
-        extent.bind(12, row.isReleasing)
-        extent.bind(13, row.sanitize)
-        try extent.run()
+    mutating func put(_ row: ExtentRow) {
+        changes.begin(.putExtent)
+        changes.append(row.slot)
+        changes.append(row.host)
+        changes.append(row.region)
+        changes.append(row.start)
+        changes.append(row.length)
+        changes.append(row.offset)
+        changes.append(row.object)
+        changes.append(row.tag)
+        changes.append(row.sequence)
+        changes.append(row.offer)
+        changes.append(row.isAccepted)
+        changes.append(row.isReleasing)
+        changes.append(row.sanitize)
     }
 
-    func put(_ row: ObjectRow) throws(StoreError) {
-        object.bind(1, row.slot)
+    mutating func put(_ row: ObjectRow) {
+        changes.begin(.putObject)
+        changes.append(row.slot)
         switch row.identity {
         case .backend(let id):
-            object.bind(2, 0)
-            object.bind(3, id)
-            object.bind(4, 0)
+            changes.append(0)
+            changes.append(id)
+            changes.append(0)
         case .pool(let id, let size):
-            object.bind(2, 1)
-            object.bind(3, id)
-            object.bind(4, size)
+            changes.append(1)
+            changes.append(id)
+            changes.append(size)
         }
-        object.bind(5, row.isMaterialised)
-        try object.run()
+        changes.append(row.isMaterialised)
     }
 
-    func put(_ row: TagRow) throws(StoreError) {
-        tag.bind(1, row.slot)
-        tag.bind(2, row.tag)
-        tag.bind(3, row.isSharable)
-        tag.bind(4, row.isReferenced)
-        tag.bind(5, row.sanitize)
-        tag.bind(6, row.position)
+    mutating func put(_ row: TagRow) {
+        changes.begin(.putTag)
+        changes.append(row.slot)
+        changes.append(row.tag)
+        changes.append(row.isSharable)
+        changes.append(row.isReferenced)
+        changes.append(row.sanitize)
+        changes.append(row.position)
         var packed = PackedNumbers()
         for piece in row.pieces {
             packed.append(piece.length)
             packed.append(UInt64(bitPattern: Int64(piece.object)))
         }
-        tag.bind(7, packed.bytes)
-        try tag.run()
+        changes.append(packed.bytes)
     }
 
-    func put(_ row: BackendRow) throws(StoreError) {
-        backend.bind(1, row.slot)
-        backend.bind(2, row.backend.id)
-        backend.bind(3, row.backend.tag)
-        backend.bind(4, row.backend.size)
-        backend.bind(5, row.backend.kind)
-        backend.bind(6, row.backend.hugePages)
-        backend.bind(7, row.backend.path)
-        backend.bind(8, row.backend.isQuarantined)
-        backend.bind(9, row.backend.needsZero)
-        backend.bind(10, row.position)
-        backend.bind(11, row.backend.name)
-        try backend.run()
+    mutating func put(_ row: BackendRow) {
+        changes.begin(.putBackend)
+        changes.append(row.slot)
+        changes.append(row.backend.id)
+        changes.append(row.backend.tag)
+        changes.append(row.backend.size)
+        changes.append(row.backend.kind)
+        changes.append(row.backend.hugePages)
+        changes.append(row.backend.path)
+        changes.append(row.backend.isQuarantined)
+        changes.append(row.backend.needsZero)
+        changes.append(row.position)
+        changes.append(row.backend.name)
     }
 
-    func put(_ row: OfferRow) throws(StoreError) {
-        offer.bind(1, row.host)
-        offer.bind(2, row.number)
+    mutating func put(_ row: OfferRow) {
+        changes.begin(.putOffer)
+        changes.append(row.host)
+        changes.append(row.number)
         var packed = PackedNumbers()
         for member in row.members {
             packed.append(member.start)
             packed.append(member.length)
             packed.append(UInt64(bitPattern: Int64(member.slot)))
         }
-        offer.bind(3, packed.bytes)
-        try offer.run()
+        changes.append(packed.bytes)
     }
 
-    func put(_ row: EventRow) throws(StoreError) {
-        event.bind(1, row.log)
-        event.bind(2, row.number)
-        event.bind(3, row.event.kind.rawValue)
-        event.bind(4, row.event.host)
-        event.bind(5, row.event.region)
-        event.bind(6, row.event.more)
-        event.bind(7, row.event.extent.start)
-        event.bind(8, row.event.extent.length)
-        event.bind(9, row.event.extent.tag)
-        event.bind(10, row.event.extent.sequence)
-        event.bind(11, row.event.availableExtents)
-        event.bind(12, row.event.availableTags)
-        event.bind(13, row.event.timestamp)
-        try event.run()
+    mutating func put(_ row: EventRow) {
+        changes.begin(.putEvent)
+        changes.append(row.log)
+        changes.append(row.number)
+        changes.append(row.event.kind.rawValue)
+        changes.append(row.event.host)
+        changes.append(row.event.region)
+        changes.append(row.event.more)
+        changes.append(row.event.extent.start)
+        changes.append(row.event.extent.length)
+        changes.append(row.event.extent.tag)
+        changes.append(row.event.extent.sequence)
+        changes.append(row.event.availableExtents)
+        changes.append(row.event.availableTags)
+        changes.append(row.event.timestamp)
     }
 
-    func put(_ row: HistoryRow) throws(StoreError) {
-        history.bind(1, row.tag)
-        history.bind(2, row.age)
-        try history.run()
+    mutating func put(_ row: HistoryRow) {
+        changes.begin(.putHistory)
+        changes.append(row.tag)
+        changes.append(row.age)
     }
 
-    func delete(extent slot: Int32) throws(StoreError) { try delete(slot, with: deleteExtent) }
-    func delete(object slot: Int32) throws(StoreError) { try delete(slot, with: deleteObject) }
-    func delete(tag slot: Int32) throws(StoreError) { try delete(slot, with: deleteTag) }
-    func delete(backend slot: Int32) throws(StoreError) { try delete(slot, with: deleteBackend) }
+    mutating func delete(extent slot: Int32) { delete(slot, .deleteExtent) }
+    mutating func delete(object slot: Int32) { delete(slot, .deleteObject) }
+    mutating func delete(tag slot: Int32) { delete(slot, .deleteTag) }
+    mutating func delete(backend slot: Int32) { delete(slot, .deleteBackend) }
 
-    private func delete(_ slot: Int32, with statement: Database.Statement) throws(StoreError) {
-        statement.bind(1, slot)
-        try statement.run()
+    private mutating func delete(_ slot: Int32, _ change: RowChange) {
+        changes.begin(change)
+        changes.append(slot)
     }
 
-    func delete(offersOf host: Int, from first: UInt32, count: Int) throws(StoreError) {
+    mutating func delete(offersOf host: Int, from first: UInt32, count: Int) {
         for index in 0..<count {
-            deleteOffer.bind(1, host)
-            deleteOffer.bind(2, first &+ UInt32(truncatingIfNeeded: index))
-            try deleteOffer.run()
+            changes.begin(.deleteOffer)
+            changes.append(host)
+            changes.append(first &+ UInt32(truncatingIfNeeded: index))
         }
     }
 
-    func delete(eventsOf log: Int, numbers: Range<UInt64>) throws(StoreError) {
-        deleteEvents.bind(1, log)
-        deleteEvents.bind(2, numbers.lowerBound)
-        deleteEvents.bind(3, numbers.upperBound)
-        try deleteEvents.run()
+    mutating func delete(eventsOf log: Int, numbers: Range<UInt64>) {
+        changes.begin(.deleteEvents)
+        changes.append(log)
+        changes.append(numbers.lowerBound)
+        changes.append(numbers.upperBound)
     }
 
-    func delete(history tag: Tag) throws(StoreError) {
-        deleteHistory.bind(1, tag)
-        try deleteHistory.run()
+    mutating func delete(history tag: Tag) {
+        changes.begin(.deleteHistory)
+        changes.append(tag)
     }
 }
 

@@ -1,11 +1,18 @@
 /// The tables. Numbers of 64 bits without sign are stored as SQLite's signed ones, bit for bit; tags as 16 bytes in textual order.
 enum Schema {
     /// Grows with every change of the tables; a newer one than this is refused.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
     /// "fmap": tells our files from other SQLite databases.
     static let applicationID: Int64 = 0x666D_6170
 
+    /// What an older version lacks: statements that make the next one of it.
+    static let upgrades: [Int64: String] = [1: journal]
+
+    /// Changes that are not yet in the tables below (``Journal``).
+    private static let journal = "CREATE TABLE journal(number INTEGER PRIMARY KEY, changes BLOB NOT NULL);"
+
     static let tables = """
+        \(journal)
         CREATE TABLE device(id INTEGER PRIMARY KEY CHECK (id = 0), tag_generation INTEGER NOT NULL, backend_generation INTEGER NOT NULL,
             next_backend INTEGER NOT NULL, next_pool INTEGER NOT NULL, clock_offset INTEGER, log_first INTEGER NOT NULL,
             overflow_count INTEGER, overflow_first INTEGER, overflow_last INTEGER);

@@ -8,7 +8,13 @@ import DeviceModel
 public final class Store {
     private let path: String
     let database: Database
-    private var writer: RowWriter
+    private var writer = RowWriter()
+    private(set) var journal: Journal
+    private let limits: Journal.Limits
+    /// Size of the journal from which on folding is tried.
+    private var foldAt: Int
+    private let begin: Database.Statement
+    private let end: Database.Statement
     private let setSetting: Database.Statement
     private let getSetting: Database.Statement
     /// The files that are open: the database and its log.
@@ -17,8 +23,12 @@ public final class Store {
     /// Opens or makes the database at `path`.
     ///
     /// - Throws: ``StoreError`` if it cannot be opened or written, is no database of ours, was made by a newer version, or is in use.
-    public init(path: String) throws(StoreError) {
+    public convenience init(path: String) throws(StoreError) { try self.init(path: path, limits: Journal.Limits()) }
+
+    init(path: String, limits: Journal.Limits) throws(StoreError) {
         self.path = path
+        self.limits = limits
+        foldAt = limits.folded
         do throws(StoreError) {
             database = try Database(path: path)
             // Before anything else: with this, WAL keeps its index in memory, and nobody else can open the file.
@@ -27,8 +37,10 @@ public final class Store {
             let isNew = try Self.isNew(database)
             guard !database.isReadOnly else { throw StoreError("it can be read, but not written") }
             try Self.useLog(database)
-            if isNew { try Self.makeTables(database) }
-            writer = try RowWriter(database)
+            if isNew { try Self.makeTables(database) } else { try Self.upgrade(database) }
+            journal = try Journal(database)
+            begin = try database.prepare("BEGIN IMMEDIATE")
+            end = try database.prepare("COMMIT")
             setSetting = try database.prepare("INSERT OR REPLACE INTO setting VALUES (?1,?2)")
             getSetting = try database.prepare("SELECT value FROM setting WHERE name = ?1")
         } catch {
@@ -54,12 +66,21 @@ public final class Store {
         guard application == Schema.applicationID else {
             throw StoreError("it is a database, but not one of fmapid's: move it away, or name another state directory")
         }
-        guard version == Schema.version else {
+        guard version == Schema.version || Schema.upgrades[version] != nil else {
             throw StoreError(
                 "it has version \(version), and this fmapid knows version \(Schema.version): start the fmapid that made it, or move it away"
             )
         }
         return false
+    }
+
+    private static func upgrade(_ database: Database) throws(StoreError) {
+        var version: Int64 = 0
+        try database.forEachRow(of: "PRAGMA user_version") { row in version = row.integer(0) }
+        while let statements = Schema.upgrades[version] {
+            version += 1
+            try database.run("BEGIN IMMEDIATE; \(statements) PRAGMA user_version=\(version); COMMIT")
+        }
     }
 
     private static func useLog(_ database: Database) throws(StoreError) {
@@ -76,9 +97,16 @@ public final class Store {
                 + "PRAGMA user_version=\(Schema.version); COMMIT")
     }
 
+    /// Others who open the file find everything in its tables.
+    deinit { try? fold() }
+
     /// All that is durable.
     public func load() throws(StoreError) -> DeviceState {
         do throws(StoreError) {
+            // What waits in the journal is put into the tables, but not for good: nothing is written, even if nothing can be.
+            try database.run("SAVEPOINT load; PRAGMA cache_spill=OFF")
+            defer { try? database.run("ROLLBACK TO load; RELEASE load; PRAGMA cache_spill=ON") }
+            try journal.apply()
             return try RowReader(database: database).read()
         } catch {
             throw Self.error(error, path)
@@ -91,20 +119,47 @@ public final class Store {
     public func commit(_ device: inout Device, settings: [(name: String, value: String)] = []) throws(StoreError) {
         do throws(StoreError) {
             try checkFiles()
-            try database.run("BEGIN IMMEDIATE")
-            try device.drainChanges(into: &writer)
-            for setting in settings {
-                setSetting.bind(1, setting.name)
-                setSetting.bind(2, setting.value)
-                try setSetting.run()
+            device.drainChanges(into: &writer)
+            defer { writer.removeAll() }
+            try transaction { () throws(StoreError) in
+                try journal.append(writer.changes)
+                if journal.size > limits.largest { try journal.fold() }
+                for setting in settings {
+                    setSetting.bind(1, setting.name)
+                    setSetting.bind(2, setting.value)
+                    try setSetting.run()
+                }
             }
-            try database.run("COMMIT")
         } catch {
-            if database.isInTransaction { try? database.run("ROLLBACK") }
             // If the log was written and only the sync failed, the next start would find the transaction in it. This empties the log;
             // and on a full disk it gives back its space. Where the disk refuses everything, it fails too.
             try? database.run("PRAGMA wal_checkpoint(TRUNCATE)")
             throw Self.error(error, path)
+        }
+        guard journal.size >= foldAt else { return }
+        // The commit is durable, whatever comes of this; what fails is tried again later.
+        do throws(StoreError) {
+            try fold()
+            foldAt = limits.folded
+        } catch {
+            foldAt = journal.size + limits.folded
+        }
+    }
+
+    private func fold() throws(StoreError) {
+        try transaction { () throws(StoreError) in try journal.fold() }
+    }
+
+    /// Runs `body` in a transaction, of which nothing is left if anything fails.
+    private func transaction(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        do throws(StoreError) {
+            try begin.run()
+            try body()
+            try end.run()
+        } catch {
+            if database.isInTransaction { try? database.run("ROLLBACK") }
+            try? journal.measure()
+            throw error
         }
     }
 

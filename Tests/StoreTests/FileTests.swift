@@ -22,8 +22,8 @@ import Testing
 
     @Test func aNewerVersionIsRefused() throws {
         let directory = try TemporaryDirectory()
-        try Store(path: directory.database).database.run("PRAGMA user_version = 2")
-        expectRefused(directory.database, "it has version 2, and this fmapid knows version 1")
+        try Store(path: directory.database).database.run("PRAGMA user_version = 3")
+        expectRefused(directory.database, "it has version 3, and this fmapid knows version 2")
     }
 
     /// It is not changed either.

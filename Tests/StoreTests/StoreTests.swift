@@ -11,7 +11,9 @@ import Testing
         let directory = try TemporaryDirectory()
         var traffic = try Traffic(kind, seed: seed)
         var random = RandomNumbers(seed: seed)
-        var store: Store? = try Store(path: directory.database)
+        // Some fold what they write now and then, some always, some never.
+        let limits = Journal.Limits(folded: [2_000, 0, 64 << 10][random.below(3)])
+        var store: Store? = try Store(path: directory.database, limits: limits)
         for round in 0..<150 {
             for _ in 0...random.below(8) { _ = traffic.step() }
             try store?.commit(&traffic.device)
@@ -19,7 +21,7 @@ import Testing
             // Most files are opened anew, as by another process.
             if random.chance(70) {
                 store = nil
-                store = try Store(path: directory.database)
+                store = try Store(path: directory.database, limits: limits)
             }
             let state = try #require(try store?.load())
             var restored = traffic

@@ -55,19 +55,18 @@ enum DatabaseFile {
     }
 
     private static func write(_ state: DeviceState, to store: Store) throws {
-        let writer = try RowWriter(store.database)
-        try store.database.run("BEGIN")
-        if let row = state.device { try writer.put(row) }
-        for row in state.regions { try writer.put(row) }
-        for row in state.hosts { try writer.put(row) }
-        for row in state.extents { try writer.put(row) }
-        for row in state.objects { try writer.put(row) }
-        for row in state.tags { try writer.put(row) }
-        for row in state.backends { try writer.put(row) }
-        for row in state.offers { try writer.put(row) }
-        for row in state.events { try writer.put(row) }
-        for row in state.history { try writer.put(row) }
-        try store.database.run("COMMIT")
+        var writer = RowWriter()
+        if let row = state.device { writer.put(row) }
+        for row in state.regions { writer.put(row) }
+        for row in state.hosts { writer.put(row) }
+        for row in state.extents { writer.put(row) }
+        for row in state.objects { writer.put(row) }
+        for row in state.tags { writer.put(row) }
+        for row in state.backends { writer.put(row) }
+        for row in state.offers { writer.put(row) }
+        for row in state.events { writer.put(row) }
+        for row in state.history { writer.put(row) }
+        try store.journal.apply(writer.changes.bytes)
     }
 
     static func run(_ source: inout ByteSource, _ configuration: DeviceConfiguration) {

@@ -1,0 +1,203 @@
+import DeviceModel
+import Testing
+
+@testable import Store
+
+/// Changes on their way to the tables.
+@Suite struct JournalTests {
+    @Test(
+        arguments: [
+            (0, [1, 0]), (1, [1, 1]), (-1, [1, 0xFF]), (127, [1, 0x7F]), (128, [2, 0x80, 0]), (-128, [1, 0x80]),
+            (-129, [2, 0x7F, 0xFF]),
+            (0x1234_5678, [4, 0x78, 0x56, 0x34, 0x12]), (.max, [8] + [UInt8](repeating: 0xFF, count: 7) + [0x7F]),
+            (.min, [8] + [UInt8](repeating: 0, count: 7) + [0x80]),
+        ] as [(Int64, [UInt8])])
+    func integersTakeNoMoreBytesThanTheyNeed(_ number: Int64, _ bytes: [UInt8]) throws {
+        var list = ChangeList()
+        list.append(number)
+        #expect(list.bytes == bytes)
+        var reader = ChangeReader(bytes)
+        #expect(try reader.value() == .integer(number))
+        #expect(reader.position == bytes.count)
+    }
+
+    @Test func everyLengthOfInteger() throws {
+        var random = RandomNumbers(seed: 5)
+        for shift in 0..<64 {
+            for _ in 0..<20 {
+                let number = Int64(bitPattern: random.next()) >> Int64(shift)
+                var list = ChangeList()
+                list.append(number)
+                var reader = ChangeReader(list.bytes)
+                #expect(try reader.value() == .integer(number))
+            }
+        }
+    }
+
+    /// A list that ends early, or says what cannot be, is an error; and what is made of it is never more than its bytes say.
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func brokenLists(_ seed: UInt64) throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        var random = RandomNumbers(seed: seed)
+        var writer = RowWriter()
+        random.rows().putAll(into: &writer)
+        let good = writer.changes.bytes
+        // The end of a change is an end as good as any.
+        #expect(throws: ChangeReader.broken) { try store.journal.apply(good.dropLast(1) as [UInt8]) }
+        #expect(throws: ChangeReader.broken) { try store.journal.apply([RowChange.putHost.rawValue]) }
+        #expect(throws: ChangeReader.broken) { try store.journal.apply([UInt8(RowChange.allCases.count)]) }
+        try store.database.run("BEGIN")
+        for _ in 0..<200 {
+            var bytes = good
+            for _ in 0...random.below(4) { bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next()) }
+            if random.chance(30) { bytes.removeLast(random.below(bytes.count)) }
+            do throws(StoreError) {
+                try store.journal.apply(bytes)
+                _ = try store.load()
+            } catch {
+                #expect(!error.description.isEmpty)
+            }
+            try store.database.run("DELETE FROM event; DELETE FROM offer; DELETE FROM history")
+        }
+    }
+
+    @Test(
+        arguments: [
+            // A blob where a number is the key, a tag of 15 bytes, events that end before they begin.
+            [RowChange.deleteExtent.rawValue, 9, 1, 0, 0, 0, 7],
+            [RowChange.deleteHistory.rawValue, 9, 15, 0, 0, 0] + [UInt8](repeating: 1, count: 15),
+            [RowChange.deleteEvents.rawValue, 1, 0, 1, 5, 1, 4], [RowChange.deleteExtent.rawValue, 11],
+            [RowChange.deleteHistory.rawValue, 10, 0xFF, 0xFF, 0xFF, 0xFF],
+        ] as [[UInt8]])
+    func brokenKeys(_ bytes: [UInt8]) throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        #expect(throws: ChangeReader.broken) { try store.journal.apply(bytes) }
+    }
+
+    /// Of many changes only the last of each row is made; that is the same as making them all in order.
+    @Test(arguments: [DeviceConfiguration.Kind.static, .lazy], 1...6 as ClosedRange<UInt64>)
+    func theLastChangesAreEnough(_ kind: DeviceConfiguration.Kind, _ seed: UInt64) throws {
+        let directory = try TemporaryDirectory()
+        let atOnce = try Store(path: directory.database)
+        let oneByOne = try Store(path: directory.path + "/other.db")
+        var traffic = try Traffic(kind, seed: seed)
+        var random = RandomNumbers(seed: seed)
+        for _ in 0..<20 {
+            var all: [UInt8] = []
+            for _ in 0..<30 {
+                for _ in 0...random.below(3) { _ = traffic.step() }
+                var writer = RowWriter()
+                traffic.device.drainChanges(into: &writer)
+                all += writer.changes.bytes
+                try oneByOne.database.run("BEGIN")
+                for change in try changes(writer.changes.bytes, of: oneByOne) { try oneByOne.journal.apply(change) }
+                try oneByOne.database.run("COMMIT")
+            }
+            try atOnce.journal.apply(all)
+            #expect(try atOnce.load() == oneByOne.load())
+        }
+    }
+
+    /// The changes of a list, each as a list of its own.
+    private func changes(_ bytes: [UInt8], of store: Store) throws -> [[UInt8]] {
+        var reader = ChangeReader(bytes)
+        var found: [[UInt8]] = []
+        while true {
+            let start = reader.position
+            guard let change = try reader.next() else { return found }
+            for _ in 0..<(try store.database.prepare(change.sql).parameterCount) { _ = try reader.value() }
+            found.append(Array(bytes[start..<reader.position]))
+        }
+    }
+
+    @Test func theJournalIsFoldedBeforeItGrowsLarge() throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        var traffic = try Traffic(.static, seed: 2)
+        var largest = 0
+        var folds = 0
+        while folds < 3 {
+            let before = store.journal.size
+            for _ in 0..<5 { _ = traffic.step() }
+            try store.commit(&traffic.device)
+            largest = max(largest, store.journal.size)
+            folds += store.journal.size < before ? 1 : 0
+        }
+        #expect(largest < 2 * Journal.Limits().folded)
+        let restored = try Device(traffic.device.configuration, state: try store.load())
+        #expect(restored.bytesInUse == traffic.device.bytesInUse)
+    }
+
+    /// Whoever kills the service leaves a journal; whoever stops it leaves none.
+    @Test func whoOpensItNextFindsWhatWaits() throws {
+        let directory = try TemporaryDirectory()
+        var traffic = try Traffic(.static, seed: 2)
+        let state: DeviceState
+        do {
+            let store = try Store(path: directory.database)
+            for _ in 0..<50 { _ = traffic.step() }
+            try store.commit(&traffic.device)
+            #expect(store.journal.size > 0)
+            state = try store.load()
+            // As a copy of the files would be, taken while it runs.
+            try store.database.run("VACUUM INTO '\(directory.path)/copy.db'")
+        }
+        let copy = try Store(path: directory.path + "/copy.db")
+        #expect(copy.journal.size > 0)
+        #expect(try copy.load() == state)
+        let stopped = try Store(path: directory.database)
+        #expect(stopped.journal.size == 0)
+        #expect(try stopped.load() == state)
+    }
+
+    /// Where the tables refuse what waits, commits go on until the journal is as large as it may be; then they say why.
+    @Test func aJournalThatCannotBeFolded() throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database, limits: .init(folded: 1_000, largest: 20_000))
+        var traffic = try Traffic(.static, seed: 2)
+        try store.database.run("CREATE TRIGGER refuse BEFORE INSERT ON device BEGIN SELECT raise(ABORT, 'not today'); END")
+        var before = traffic
+        let error = #expect(throws: StoreError.self) {
+            while true {
+                before = traffic
+                _ = traffic.step()
+                try store.commit(&traffic.device)
+            }
+        }
+        #expect(error?.description == "\(directory.database): not today")
+        #expect((19_000...20_000).contains(store.journal.size))
+        try store.database.run("DROP TRIGGER refuse")
+        traffic = before
+        traffic.device = try Device(before.device.configuration, state: try store.load())
+        traffic.device.trackChanges()
+        traffic.device.now = before.device.now
+        #expect(traffic.observables() == before.observables())
+        while store.journal.size > 1_000 {
+            _ = traffic.step()
+            try store.commit(&traffic.device)
+        }
+        #expect(try Device(traffic.device.configuration, state: try store.load()).bytesInUse == traffic.device.bytesInUse)
+    }
+
+    @Test func aDatabaseOfVersion1IsBroughtUpToDate() throws {
+        let directory = try TemporaryDirectory()
+        var traffic = try Traffic(.static, seed: 2)
+        for _ in 0..<50 { _ = traffic.step() }
+        do {
+            let store = try Store(path: directory.database)
+            try store.commit(&traffic.device)
+        }
+        do {
+            let database = try Database(path: directory.database)
+            try database.run("DROP TABLE journal; PRAGMA user_version = 1")
+        }
+        let store = try Store(path: directory.database)
+        let restored = try Device(traffic.device.configuration, state: try store.load())
+        #expect(restored.bytesInUse == traffic.device.bytesInUse)
+        for _ in 0..<50 { _ = traffic.step() }
+        try store.commit(&traffic.device)
+        #expect(store.journal.size > 0)
+    }
+}
