@@ -44,8 +44,9 @@ public struct Descriptor: ~Copyable, Sendable {
     }
 
     func setSize(_ size: UInt64) throws(MemoryError) {
+        guard let size = off_t(exactly: size), size > 0 else { throw .badSize }
         // Beyond the limit the kernel would not only refuse but also raise SIGXFSZ, whose default is to kill.
-        guard let size = off_t(exactly: size), size > 0, size <= clinux_file_size_limit() else { throw .badSize }
+        guard size <= clinux_file_size_limit() else { throw .noSpace }
         _ = try system { ftruncate(number, size) }
     }
 }

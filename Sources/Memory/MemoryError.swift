@@ -10,7 +10,7 @@ public enum MemoryError: Error, Equatable, Sendable {
     case inUse
     /// The file or its directory may not be opened or changed; `errno` says why.
     case notAccessible(errno: Int32)
-    /// The file system or the user's quota is full.
+    /// The file system or the user's quota is full, or the process may not have files so large (`RLIMIT_FSIZE`).
     case noSpace
     /// The machine has not enough free huge pages of 2 MiB (see `vm.nr_hugepages`), or none at all.
     case noHugePages

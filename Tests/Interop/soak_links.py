@@ -19,7 +19,8 @@ from test_crash import Model
 
 TAGS = 40
 """Backends that everybody knows of."""
-NOT_DURABLE = {(INTERNAL_ERROR, 100), (RETRY_REQUIRED, 101), (INTERNAL_ERROR, 102)}
+NOT_DURABLE = {(INTERNAL_ERROR, 100), (RETRY_REQUIRED, 101), (INTERNAL_ERROR, 102), (RESOURCES_EXHAUSTED, 90)}
+"""While there is no space: the last is for memory, the others for the state."""
 CODES = {SUCCESS, INVALID_INPUT, UNSUPPORTED, INTERNAL_ERROR, RETRY_REQUIRED, INVALID_HANDLE, INVALID_ADDRESS, RESOURCES_EXHAUSTED,
          INVALID_EXTENT_LIST}  # fmt: skip
 """Of answers to requests whose form is right."""

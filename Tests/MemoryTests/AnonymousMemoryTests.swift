@@ -206,8 +206,8 @@ import Testing
             try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
             let directory = try TemporaryDirectory()
             let path = directory.path + "/file"
-            #expect(error { () throws(MemoryError) in _ = try MemoryFile(anonymous: "x", size: 2 << 20) } == .badSize)
-            #expect(error { () throws(MemoryError) in _ = try MemoryFile(path: path, size: 2 << 20) } == .badSize)
+            #expect(error { () throws(MemoryError) in _ = try MemoryFile(anonymous: "x", size: 2 << 20) } == .noSpace)
+            #expect(error { () throws(MemoryError) in _ = try MemoryFile(path: path, size: 2 << 20) } == .noSpace)
             #expect(unsafe access(path, F_OK) == -1)
             #expect(try MemoryFile(path: path, size: 1 << 20).size == 1 << 20)
         }

@@ -285,16 +285,18 @@ struct LinkTable: ~Copyable {
     }
 
     private mutating func report() {
+        var lines = LogLines()
         for entry in engine.audit {
             let origin = origins[entry.listener]
             let line = AuditLine(entry, listener: origin.name, role: origin.role)
             if entry.outcome.changed {
-                log.write(.notice, line.text, fields: line.fields)
+                log.write(.notice, line.text, fields: line.fields, among: &lines)
             } else if log.verbose {
-                log.write(.debug, line.text, fields: line.fields)
+                log.write(.debug, line.text, fields: line.fields, among: &lines)
             } else {
-                log.write(.info, &refusals, now: Clock.steady(), line.text, fields: line.fields)
+                log.write(.info, &refusals, now: Clock.steady(), line.text, fields: line.fields, among: &lines)
             }
         }
+        lines.flush()
     }
 }

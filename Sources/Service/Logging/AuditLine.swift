@@ -1,21 +1,32 @@
 import CXLWire
 import CommandInterface
 
-/// One command, in words and in journal fields: who, what, and what came of it.
+/// One command, in words and in journal fields: who, what, and what came of it. Both are made only for whoever reads them.
 struct AuditLine {
-    let text: String
-    let fields: [(StaticString, String)]
+    private let entry: AuditEntry
+    private let listener: String
+    private let role: CCIKind
 
     init(_ entry: AuditEntry, listener: String, role: CCIKind) {
+        self.entry = entry
+        self.listener = listener
+        self.role = role
+    }
+
+    var text: String {
         let outcome = entry.outcome
         let opcode = Opcode(rawValue: outcome.opcode)
         let what = opcode.name.map { "\($0) (\(opcode))" } ?? "command \(opcode)"
         var result = outcome.code.name
         if outcome.reason != .none { result += " (\(outcome.reason.text))" }
-        text = "\(listener) [\(role.text)] \(entry.peer.text): \(what)\(Self.text(outcome.subject)): \(result)"
+        return "\(listener) [\(role.text)] \(entry.peer.text): \(what)\(Self.text(outcome.subject)): \(result)"
+    }
+
+    var fields: [(StaticString, String)] {
+        let outcome = entry.outcome
         var fields: [(StaticString, String)] = [
             ("FMAPID_LISTENER", listener), ("FMAPID_ROLE", role.text), ("FMAPID_PEER", entry.peer.text),
-            ("FMAPID_OPCODE", opcode.description), ("FMAPID_RESULT", "\(outcome.code.rawValue)"),
+            ("FMAPID_OPCODE", Opcode(rawValue: outcome.opcode).description), ("FMAPID_RESULT", "\(outcome.code.rawValue)"),
             ("FMAPID_REASON", "\(outcome.reason.rawValue)"),
         ]
         let subject = outcome.subject
@@ -28,7 +39,7 @@ struct AuditLine {
         if let uid = entry.peer.uid { fields.append(("FMAPID_PEER_UID", "\(uid)")) }
         if let gid = entry.peer.gid { fields.append(("FMAPID_PEER_GID", "\(gid)")) }
         if let pid = entry.peer.pid { fields.append(("FMAPID_PEER_PID", "\(pid)")) }
-        self.fields = fields
+        return fields
     }
 
     /// What the command was about: ` of host 0, tag T, 1 GiB`.

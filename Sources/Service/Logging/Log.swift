@@ -35,13 +35,24 @@ public struct Log: Sendable {
     }
 
     /// Writes one line. `fields` are for the journal, `Event.field` among them; their names consist of A-Z, 0-9 and _.
-    public func write(_ level: Level, _ message: String, _ event: Event? = nil, fields: [(StaticString, String)] = []) {
-        let fields = event.map { fields + [$0.field] } ?? fields
+    public func write(
+        _ level: Level, _ message: String, _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = []
+    ) {
+        var lines = LogLines()
+        write(level, message, event, fields: fields(), among: &lines)
+        lines.flush()
+    }
+
+    /// Writes one line of many: on standard error it waits in `lines` for those that follow.
+    func write(
+        _ level: Level, _ message: String, _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = [],
+        among lines: inout LogLines
+    ) {
         switch sink {
         case .journal:
-            Systemd.journal(level.rawValue, message, fields)
+            Systemd.journal(level.rawValue, message, event.map { fields() + [$0.field] } ?? fields())
         case .standardError(let prefix):
-            Systemd.writeStandardError(Self.line(prefix ? "<\(level.rawValue)>" : "fmapid: ", message))
+            lines.append(Self.line(prefix ? "<\(level.rawValue)>" : "fmapid: ", message))
         case .closure(let ear):
             ear(level, message)
         }
@@ -53,5 +64,24 @@ public struct Log: Sendable {
         for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte) }
         line.append(UInt8(ascii: "\n"))
         return line
+    }
+}
+
+/// Lines for standard error that leave together.
+struct LogLines {
+    /// As much as a pipe takes whole (PIPE_BUF), so that lines of several processes do not mix.
+    static let capacity = 4096
+
+    private var bytes: [UInt8] = []
+
+    mutating func append(_ line: [UInt8]) {
+        if bytes.count + line.count > Self.capacity { flush() }
+        bytes += line
+    }
+
+    mutating func flush() {
+        guard !bytes.isEmpty else { return }
+        Systemd.writeStandardError(bytes)
+        bytes.removeAll(keepingCapacity: true)
     }
 }

@@ -33,10 +33,20 @@ extension Log {
         _ level: Level, _ limit: inout RateLimit, now: UInt64, _ message: @autoclosure () -> String,
         _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = []
     ) {
+        var lines = LogLines()
+        write(level, &limit, now: now, message(), event, fields: fields(), among: &lines)
+        lines.flush()
+    }
+
+    /// The same for one line of many.
+    func write(
+        _ level: Level, _ limit: inout RateLimit, now: UInt64, _ message: @autoclosure () -> String,
+        _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = [], among lines: inout LogLines
+    ) {
         let (admitted, suppressed) = limit.admit(now: now)
         guard admitted else { return }
         write(
             level, suppressed == 0 ? message() : "\(message()) (\(suppressed) more like this were not logged)", event,
-            fields: fields())
+            fields: fields(), among: &lines)
     }
 }

@@ -89,7 +89,7 @@ public enum Systemd {
     static func forget(name: String) { notify("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
     static func writeStandardError(_ line: [UInt8]) {
-        // One write, so that lines of several processes do not mix; a closed standard error is no reason to fail.
+        // A closed standard error is no reason to fail.
         _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }
