@@ -64,7 +64,7 @@ struct Journal {
             starts.append(reader.position - 1)
             for _ in 0..<statements[Int(change.rawValue)].parameterCount { _ = try reader.value() }
         }
-        var done = LastChanges()
+        var done = LastChanges(of: starts.count)
         for start in starts.reversed() {
             reader.position = start
             guard let change = try reader.next() else { break }
@@ -94,6 +94,8 @@ private struct LastChanges {
     private var seen: Set<Key> = []
     /// Numbers of events that are deleted, by log. A log loses its oldest, so they follow each other.
     private(set) var goneEvents: [Int64: Range<Int64>] = [:]
+
+    init(of changes: Int) { seen.reserveCapacity(changes) }
 
     /// Whether a change is to be made; those of `goneEvents` are left for the end. `values` stands before its values.
     mutating func isLast(_ change: RowChange, at values: ChangeReader) throws(StoreError) -> Bool {

@@ -61,6 +61,7 @@ public struct Log: Sendable {
     /// One line for standard error. Texts of peers (paths) must not forge lines or drive a terminal.
     static func line(_ prefix: String, _ message: String) -> [UInt8] {
         var line = Array(prefix.utf8)
+        line.reserveCapacity(prefix.utf8.count + message.utf8.count + 1)
         for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte) }
         line.append(UInt8(ascii: "\n"))
         return line
