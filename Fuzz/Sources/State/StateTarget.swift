@@ -4,14 +4,18 @@ import Glibc
 @testable import DeviceModel
 @testable import Store
 
-/// The loader of the state: rows (``RowCode``), or the bytes of a database file with some changed. A device is refused in words, or it is
-/// sound, and stays so when commands come.
+/// The loader of the state: rows (``RowCode``), the bytes of a database file with some changed, or a journal. A device is refused in words,
+/// or it is sound, and stays so when commands come.
 enum StateTarget {
     static func run(_ input: RawSpan) {
         var source = ByteSource(input.array)
         let shape = source.byte()
-        let configuration = World.all[Int(shape & 0x7f) % World.all.count]
-        if shape & 0x80 != 0 { return DatabaseFile.run(&source, configuration) }
+        let configuration = World.all[Int(shape & 0x3f) % World.all.count]
+        switch shape & 0xc0 {
+        case 0x80: return DatabaseFile.runSpoiled(&source, configuration)
+        case 0xc0: return DatabaseFile.runJournal(&source, configuration)
+        default: break
+        }
         var reader = RowCode.Reader(source: source)
         let state = RowCode.decode(&reader)
         restore(state, configuration, &reader.source)
@@ -69,9 +73,30 @@ enum DatabaseFile {
         try store.journal.apply(writer.changes.bytes)
     }
 
-    static func run(_ source: inout ByteSource, _ configuration: DeviceConfiguration) {
-        let index = World.all.firstIndex(of: configuration) ?? 0
-        var file = originals[index]
+    private static func original(_ configuration: DeviceConfiguration) -> [UInt8] {
+        originals[World.all.firstIndex(of: configuration) ?? 0]
+    }
+
+    /// Changes that wait in the journal: bytes of the input, a length before each entry.
+    static func runJournal(_ source: inout ByteSource, _ configuration: DeviceConfiguration) {
+        remove()
+        Files.write(original(configuration), to: path)
+        do {
+            let database = try Database(path: path)
+            let insert = try database.prepare("INSERT INTO journal(changes) VALUES (?1)")
+            for _ in 0...source.below(3) {
+                let count = source.below(256)
+                insert.bind(1, (0..<count).map { _ in source.byte() }[...])
+                try insert.run()
+            }
+        } catch {
+            Fuzzer.fail("\(error)")
+        }
+        load(&source, configuration)
+    }
+
+    static func runSpoiled(_ source: inout ByteSource, _ configuration: DeviceConfiguration) {
+        var file = original(configuration)
         // The first pages hold SQLite's own; their bytes are tried as often as all others together.
         for _ in 0..<source.below(16) {
             let place = Int(source.number(UInt16.self)) * (source.flag() ? 1 : 2)
@@ -80,6 +105,10 @@ enum DatabaseFile {
         if source.flag() { file.removeLast(min(file.count, Int(source.number(UInt16.self)))) }
         remove()
         Files.write(file, to: path)
+        load(&source, configuration)
+    }
+
+    private static func load(_ source: inout ByteSource, _ configuration: DeviceConfiguration) {
         do {
             let store = try Store(path: path)
             _ = try store.setting("eid")
