@@ -116,6 +116,10 @@ class DatabaseTest(HostileTest):
         self.assertEqual(self.target.stop(), 0)
         self.target._drop_probe()
         self.good = self.file.read_bytes()
+        # A service that is stopped leaves everything in the tables, where the tests spoil it.
+        with contextlib.closing(sqlite3.connect(self.file)) as database:
+            rows = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("journal", "extent", "offer")}
+        self.assertEqual(rows, {"journal": 0, "extent": 3, "offer": 2})
 
     def start(self) -> bool:
         """Whether it serves; if not, it said why in one line."""
@@ -198,7 +202,10 @@ class DatabaseTest(HostileTest):
             "UPDATE tag SET pieces = x'00'", "UPDATE region SET block_size = 0", "UPDATE event SET number = number + 1000",
             "UPDATE event SET kind = 200", "UPDATE offer SET members = zeroblob(24)", "DELETE FROM object", "DELETE FROM host",
             "DELETE FROM device", "DELETE FROM tag", "INSERT INTO history VALUES (zeroblob(16), -1)",
-            "DROP TABLE extent", "ALTER TABLE event DROP COLUMN timestamp",
+            "INSERT INTO journal(changes) VALUES (x'ff')", "INSERT INTO journal(changes) VALUES ('text')",
+            # An extent of slot 0 that is deleted, and a tag whose list is broken.
+            "INSERT INTO journal(changes) VALUES (x'0a0100')", "INSERT INTO journal(changes) VALUES (x'0509ffffffff')",
+            "DROP TABLE journal", "DROP TABLE extent", "ALTER TABLE event DROP COLUMN timestamp",
         ):  # fmt: skip
             with self.subTest(statement):
                 self.change(statement)
