@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "DeviceModel", dependencies: ["CXLWire"], swiftSettings: strict),
         .target(name: "CommandInterface", dependencies: ["CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(name: "Memory", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "Store", dependencies: ["CSQLite", "CXLWire", "DeviceModel"], swiftSettings: strict),
+        .target(name: "Store", dependencies: ["CLinux", "CSQLite", "CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(
             name: "Service",
             dependencies: [

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import programs
-from programs import WORK, run_json
+from programs import WORK, Server, run_json
 from table import Row, ratio_row
 
+STEP = 32
+"""Bytes of a request and of an answer, about."""
 RECORD = 128
 """Bytes of the reference's record: what a change of one extent has to say."""
 
@@ -28,4 +33,19 @@ def line6(quick: bool) -> list[Row]:
                 steps.append((result["p50"], result["p99"]))
                 appends.append((appended["p50"], appended["p99"]))
             rows.append(ratio_row("6", what, pairs, "/s", goal, "more", latency_ns=steps, append_latency_ns=appends))
+        rows.append(against_server(server, rounds, milliseconds))
     return rows
+
+
+def against_server(ours: Server, rounds: int, milliseconds: int) -> Row:
+    """One in flight against a C server that appends, waits for the disk and answers: the loop, and a request's way there and back."""
+    appended = WORK / "appended"
+    command = [WORK / "server", "{dir}/c", "seqpacket", STEP, "00" * STEP, 1, appended]
+    pairs = []
+    with Server(*command, sockets=(("c", socket.SOCK_SEQPACKET),)) as reference:
+        for _ in range(rounds):
+            answers = run_json("load", reference.socket("c"), "seqpacket", 1, 1, milliseconds, "00" * STEP, "00" * STEP)
+            result = run_json("cycle", ours.socket("fm.packet"), ours.path / "host%d.packet", 1, 1, 1, milliseconds)
+            pairs.append((result["steps"] / result["seconds"], answers["requests"] / answers["seconds"]))
+    Path(appended).unlink(missing_ok=True)
+    return ratio_row("6", "the same against a C server that appends", pairs, "/s", None, "more")

@@ -1,7 +1,10 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 unsigned long long clinux_file_size_limit(void) {
     struct rlimit r;
@@ -17,6 +20,13 @@ unsigned long long clinux_raise_descriptor_limit(void) {
         if (setrlimit(RLIMIT_NOFILE, &r)) r.rlim_cur = before;
     }
     return r.rlim_cur;
+}
+
+bool clinux_identify_file(const char *path, struct clinux_file_identity *identity) {
+    struct statx s;
+    if (statx(AT_FDCWD, path, 0, STATX_INO, &s)) return false;
+    *identity = (struct clinux_file_identity){s.stx_dev_major, s.stx_dev_minor, s.stx_ino};
+    return true;
 }
 
 bool clinux_finish_output(void) { return fflush(stdout) == 0 && !ferror(stdout); }

@@ -121,6 +121,14 @@ static inline int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
 // Largest file that this process may make (RLIMIT_FSIZE): going beyond it raises SIGXFSZ, which kills.
 // Not inline: <sys/resource.h> differs between this module and Swift's Glibc, which the compiler refuses.
 unsigned long long clinux_file_size_limit(void);
+// What tells a file from all others.
+struct clinux_file_identity {
+    unsigned device_major, device_minor;
+    unsigned long long inode;
+};
+// Which file stands under a path; false with errno. It does not ask for times, as stat(2) does: on a file whose times were asked
+// for, kernels from 6.13 on note a new time with the very next write, and the next fdatasync has an inode to write as well.
+bool clinux_identify_file(const char *path, struct clinux_file_identity *identity);
 // Writes what standard output still holds; false if that, or anything before it, was not taken.
 bool clinux_finish_output(void);
 // Raises the soft limit of descriptors to the hard one, and returns it.
