@@ -21,9 +21,6 @@ enum Limit {
     /// Messages that one turn executes; the rest waits. It decides how long a link that asks now and
     /// then waits for those that never stop (`Rota`), and how many changes at most share a commit.
     static let messagesPerTurn = 32
-    /// The same of one link while many are ready: what a peer may have in flight (MCTP has eight tags), so that few turns find half
-    /// of what a peer has sent.
-    static let messagesPerLink = 8
     /// Bad frames that count as one message: to skip one costs much less.
     static let badFramesPerMessage = 16
     /// Links that can be ready in one turn: all of them, so that none hides behind the others; and what `watch` was given.

@@ -210,18 +210,14 @@ struct LinkTable: ~Copyable {
         var isForeignReady = false
         for place in 0..<ready where epoll.event(place).key == Self.foreign { isForeignReady = true }
         chooseLinks(ready)
-        // A crowd of busy links does not make the turn longer for one that is not: who has no share now has the next one.
-        let fair = max(Limit.messagesPerLink, Limit.messagesPerTurn / max(1, rota.chosen.count))
+        // A crowd of busy links does not make the turn longer for one that is not, and everybody who was chosen has a share.
+        let fair = left / max(1, rota.chosen.count)
         for place in rota.chosen {
             let (key, events) = epoll.event(place)
             let handle = Handle(key: key)
-            guard left > 0 else {
-                rota.postpone(Int(handle.slot))
-                continue
-            }
             if !touched.contains(handle) { touched.append(handle) }
             let before = links[handle].eid
-            var share = min(fair, left)
+            var share = fair
             left -= share
             defer { left += share }
             guard let assigned = links[handle].execute(events, share: &share, &engine) else { continue }
@@ -233,7 +229,7 @@ struct LinkTable: ~Copyable {
     }
 
     private mutating func chooseLinks(_ ready: Int) {
-        rota.choose(ready, most: Limit.messagesPerTurn) { place in
+        rota.choose(ready, most: left) { place in
             let handle = Handle(key: epoll.event(place).key)
             return links.contains(handle) ? Int(handle.slot) : nil
         }
