@@ -63,4 +63,8 @@ extension UInt64 {
         let difference = self ^ (0x0101_0101_0101_0101 &* UInt64(byte))
         return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
     }
+
+    /// Zero if none of its bytes needs an escape inside a packet.
+    @inline(__always)
+    var specials: UInt64 { hits(of: SerialFrame.flag) | hits(of: SerialFrame.escape) }
 }

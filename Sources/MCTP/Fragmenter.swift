@@ -36,6 +36,12 @@ public struct Fragmenter: Sendable {
     /// Returns 0 when all packets have been written, and also, having done nothing, if `out` is too small for the packet or `body` is
     /// shorter than announced.
     public mutating func next(_ body: RawSpan, into out: inout MutableRawSpan) -> Int {
+        next(body, into: &out, at: 0)
+    }
+
+    /// The same at `start`, which lies in `out`.
+    @inline(__always)
+    mutating func next(_ body: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
         guard !isFinished else { return 0 }
         let isFirst = !isStarted
         let prefix = Packet.headerLength + (isFirst ? 1 : 0)
@@ -43,18 +49,18 @@ public struct Fragmenter: Sendable {
         let room = isFirst ? packetPayload &- 1 : packetPayload
         let count = min(remaining, room)
         let isLast = remaining <= room
-        guard out.byteCount >= prefix &+ count, body.byteCount >= sent &+ count else { return 0 }
+        guard out.byteCount &- start >= prefix &+ count, body.byteCount >= sent &+ count else { return 0 }
 
-        out.set(Packet.version, at: 0)
-        out.set(header.destination, at: 1)
-        out.set(header.source, at: 2)
+        out.set(Packet.version, at: start)
+        out.set(header.destination, at: start &+ 1)
+        out.set(header.source, at: start &+ 2)
         var flags = sequence << Packet.Flags.sequenceShift | header.tag & Packet.Flags.tag
         if header.tagOwner { flags |= Packet.Flags.tagOwner }
         if isFirst { flags |= Packet.Flags.start }
         if isLast { flags |= Packet.Flags.end }
-        out.set(flags, at: 3)
-        if isFirst { out.set(header.type | (header.integrityCheck ? 0x80 : 0), at: 4) }
-        out.copy(body.extracting(sent..<sent &+ count), to: prefix)
+        out.set(flags, at: start &+ 3)
+        if isFirst { out.set(header.type | (header.integrityCheck ? 0x80 : 0), at: start &+ 4) }
+        out.copy(body.extracting(sent..<sent &+ count), to: start &+ prefix)
 
         isStarted = true
         sent &+= count

@@ -1,107 +1,70 @@
-/// CRC-16/MCRF4XX: polynomial 1021h reflected, start FFFFh, nothing added at the end (the check sequence of RFC 1662 without its final
-/// complement). Sixteen bytes a step: table k gives what a byte does to the CRC when k more bytes follow it.
+/// What a frame's bytes from the revision to the end of its packet, unescaped, come to: the check sequence, CRC-16/MCRF4XX (polynomial
+/// 1021h reflected, start FFFFh, nothing added at the end: that of RFC 1662 without its final complement), and whether any of them could
+/// need an escape.
+///
+/// There are no tables. The bits of a frame are the coefficients of a polynomial over GF(2), the first bit's power is the highest, and the
+/// check sequence is the remainder of a division by G = x¹⁶ + x¹² + x⁵ + 1. Over GF(2) a square has no mixed terms, so G⁴ =
+/// x⁶⁴ + x⁴⁸ + x²⁰ + 1 is a multiple of G with as few terms. Modulo G⁴ a bit may be replaced by three bits 16, 44 and 64 places behind it:
+/// that takes a whole word out of the frame with a few shifts, and only the last word has to be divided by G itself.
 struct FrameCheckSequence {
-    private static let tables: [4096 of UInt16] = {
-        var tables = [4096 of UInt16](repeating: 0)
-        for byte in 0..<256 {
-            var crc = UInt16(byte)
-            for _ in 0..<8 { crc = crc & 1 != 0 ? crc >> 1 ^ 0x8408 : crc >> 1 }
-            tables[byte] = crc
-        }
-        for index in 256..<4096 {
-            let previous = tables[index - 256]
-            tables[index] = previous >> 8 ^ tables[Int(previous & 0xff)]
-        }
-        return tables
-    }()
-
-    private(set) var value: UInt16 = 0xffff
-
-    /// The check sequence of a frame with `length` bytes of packet, up to and including the length.
-    @inline(__always)
-    init(frameOf length: UInt8) {
-        update(SerialFrame.revision)
-        update(length)
-    }
-
-    @inline(__always)
-    mutating func update(_ byte: UInt8) {
-        value = value >> 8 ^ Self.tables[Int(UInt8(truncatingIfNeeded: value) ^ byte)]
-    }
-
-    @inline(__always)
-    mutating func update(word32 word: UInt32) {
-        let x = word ^ UInt32(value)
-        value =
-            Self.table(3, UInt64(x)) ^ Self.table(2, UInt64(x) >> 8) ^ Self.table(1, UInt64(x) >> 16)
-            ^ Self.table(0, UInt64(x) >> 24)
-    }
-
-    @inline(__always)
-    mutating func update(word64 word: UInt64) {
-        value = first(word, from: 7) ^ Self.tables(5, word >> 16) ^ Self.tables(3, word >> 32) ^ Self.tables(1, word >> 48)
-    }
-
-    @inline(__always)
-    mutating func update(words a: UInt64, _ b: UInt64) {
-        // Only two lookups wait for the CRC of what came before.
-        let rest =
-            Self.tables(13, a >> 16) ^ Self.tables(11, a >> 32) ^ Self.tables(9, a >> 48) ^ Self.tables(7, b)
-            ^ Self.tables(5, b >> 16) ^ Self.tables(3, b >> 32) ^ Self.tables(1, b >> 48)
-        value = first(a, from: 15) ^ rest
-    }
-
-    /// Adds `bytes`, and says whether `noted` was among them.
-    @inline(__always)
-    mutating func update(_ bytes: RawSpan, noting noted: UInt8) -> Bool {
-        var offset = 0
-        var hits: UInt64 = 0
-        let count = bytes.byteCount
-        while count &- offset >= 16 {
-            let words = (bytes.word64(offset), bytes.word64(offset &+ 8))
-            hits |= words.0.hits(of: noted) | words.1.hits(of: noted)
-            update(words: words.0, words.1)
-            offset &+= 16
-        }
-        if count &- offset >= 8 {
-            let word = bytes.word64(offset)
-            hits |= word.hits(of: noted)
-            update(word64: word)
-            offset &+= 8
-        }
-        if count &- offset >= 4 {
-            let word = bytes.word32(offset)
-            // The upper half must not look like a hit.
-            hits |= (UInt64(word) | UInt64(~noted) &* 0x0101_0101_0000_0000).hits(of: noted)
-            update(word32: word)
-            offset &+= 4
-        }
-        while offset < count {
-            let byte = bytes.byte(offset)
-            if byte == noted { hits = 1 }
-            update(byte)
-            offset &+= 1
-        }
-        return hits != 0
-    }
-
-    mutating func update(_ bytes: RawSpan) {
-        _ = update(bytes, noting: 0)
-    }
+    let value: UInt16
+    /// A byte is 7Dh or 7Eh; the length counts.
+    let hasSpecials: Bool
 
     var high: UInt8 { UInt8(truncatingIfNeeded: value >> 8) }
     var low: UInt8 { UInt8(truncatingIfNeeded: value) }
 
-    /// The first two bytes of `word`, into which the CRC so far goes.
+    /// Reads `frame`: revision, length, packet.
     @inline(__always)
-    private func first(_ word: UInt64, from index: Int) -> UInt16 { Self.tables(index, word ^ UInt64(value)) }
+    init(_ frame: RawSpan) {
+        // Words end where the frame ends: the first has one to eight bytes, with zeros before them, which mean nothing.
+        let count = frame.byteCount
+        var offset = (count &- 1) & 7 &+ 1
+        let first = Self.first(frame)
+        var specials = first.specials
+        // The start value goes into the first two bytes, of which the second may be in the next word.
+        var word = (first ^ 0xffff) << UInt64(64 &- 8 &* offset)
+        var carry: UInt64 = offset == 1 ? 0xff : 0
+        while count &- offset >= 8 {
+            let next = frame.word64(offset)
+            specials |= next.specials
+            word = Self.fold(word) ^ next ^ carry
+            carry = 0
+            offset &+= 8
+        }
+        value = Self.remainder(word)
+        hasSpecials = specials != 0
+    }
 
-    /// Two bytes, the lower first.
+    /// The first eight bytes, or as many as there are.
     @inline(__always)
-    private static func tables(_ index: Int, _ bytes: UInt64) -> UInt16 { table(index, bytes) ^ table(index &- 1, bytes >> 8) }
+    private static func first(_ frame: RawSpan) -> UInt64 {
+        guard frame.byteCount < 8 else { return frame.word64(0) }
+        var word: UInt64 = 0
+        for index in 0..<frame.byteCount { word |= UInt64(frame.byte(index)) << UInt64(8 &* index) }
+        return word
+    }
 
+    /// What the word's bits come to in the next word, modulo G⁴.
     @inline(__always)
-    private static func table(_ index: Int, _ byte: UInt64) -> UInt16 {
-        tables[index &* 256 &+ Int(truncatingIfNeeded: byte & 0xff)]
+    private static func fold(_ word: UInt64) -> UInt64 {
+        // Bits that stay in the word move on again: with z for one place, and z⁶⁴ = 0,
+        // 1 / (1 + z¹⁶ + z⁴⁴) = (1 + z³²)(1 + z¹⁶ + z⁴⁴).
+        var bits = word
+        bits ^= bits << 32
+        bits ^= bits << 16 ^ bits << 44
+        return bits >> 48 ^ bits >> 20 ^ bits
+    }
+
+    /// What is left of the last word, modulo G: the same for bits 4, 11 and 16 places on.
+    @inline(__always)
+    private static func remainder(_ word: UInt64) -> UInt16 {
+        // 1 / (1 + z⁴ + z¹¹ + z¹⁶) is the product of its squares, until nothing but 1 is left of them.
+        var bits = word
+        bits ^= bits << 32
+        bits ^= bits << 16 ^ bits << 44
+        bits ^= bits << 8 ^ bits << 22 ^ bits << 32
+        bits ^= bits << 4 ^ bits << 11 ^ bits << 16
+        return UInt16(truncatingIfNeeded: bits >> 60 ^ bits >> 53 ^ bits >> 48)
     }
 }

@@ -22,8 +22,8 @@ public struct SerialDecoder: ~Copyable {
     public static var maximumFrame: Int { SerialFrame.maximumLength }
 
     public private(set) var counters = SerialCounters()
-    /// The packet of a frame with escapes; as long as a packet can be.
-    private var packet = [255 of UInt8](repeating: 0)
+    /// A frame that had escapes, without them: revision, length, and as much packet as a frame can have.
+    private var frame = [257 of UInt8](repeating: 0)
     private var packetLength = 0
     /// The byte before the input is a flag: a frame may start here.
     private var afterFlag = false
@@ -34,7 +34,7 @@ public struct SerialDecoder: ~Copyable {
     public var scratch: RawSpan {
         @_lifetime(borrow self) get {
             // Bytes of bytes: the span has no padding that could be exposed.
-            unsafe packet.span.bytes.extracting(first: packetLength)
+            unsafe frame.span.bytes.extracting(2..<2 &+ packetLength)
         }
     }
 
@@ -96,7 +96,7 @@ public struct SerialDecoder: ~Copyable {
         case short
         /// No escapes: the packet lies in the input.
         case plain(Range<Int>)
-        /// The packet is in `packet`; the frame ends at `end`.
+        /// The packet is in `frame`; it ends in the input at `end`.
         case unescaped(end: Int)
         case bad(SerialFault)
     }
@@ -113,9 +113,8 @@ public struct SerialDecoder: ~Copyable {
         // No reading of the frame is shorter than the plain one.
         guard trailer &+ SerialFrame.trailerLength <= input.byteCount else { return .short }
         if input.byte(trailer &+ 2) == SerialFrame.flag {
-            var check = FrameCheckSequence(frameOf: length)
-            let escapes = check.update(input.extracting(data..<trailer), noting: SerialFrame.escape)
-            if !escapes, input.byte(trailer) == check.high, input.byte(trailer &+ 1) == check.low {
+            let check = FrameCheckSequence(input.extracting(start..<trailer))
+            if !check.hasSpecials, input.byte(trailer) == check.high, input.byte(trailer &+ 1) == check.low {
                 return .plain(data..<trailer)
             }
         }
@@ -133,14 +132,16 @@ public struct SerialDecoder: ~Copyable {
 
     /// Unescapes `length` bytes of packet from `data` on and checks what follows.
     private mutating func unescape(_ input: RawSpan, _ data: Int, _ length: UInt8) -> Reading {
-        var span = packet.mutableSpan
+        var span = frame.mutableSpan
         // Bytes of bytes: the span has no padding that could be exposed.
         var out = unsafe span.mutableBytes
-        let count = Int(length)
+        out.set(SerialFrame.revision, at: 0)
+        out.set(length, at: 1)
+        let end = 2 &+ Int(length)
         var source = data
-        var target = 0
-        while target < count {
-            if count &- target >= 8, input.byteCount &- source >= 8 {
+        var target = 2
+        while target < end {
+            if end &- target >= 8, input.byteCount &- source >= 8 {
                 let word = input.word64(source)
                 out.set(word64: word, at: target)
                 let plain = word.hits(of: SerialFrame.escape).trailingZeroBitCount >> 3
@@ -161,10 +162,8 @@ public struct SerialDecoder: ~Copyable {
             out.set(byte, at: target)
             target &+= 1
         }
-        packetLength = count
-        var check = FrameCheckSequence(frameOf: length)
-        check.update(out.bytes.extracting(first: count))
-        return readTrailer(input, source, check)
+        packetLength = Int(length)
+        return readTrailer(input, source, FrameCheckSequence(out.bytes.extracting(first: end)))
     }
 
     /// Expects the check sequence and a flag at `start`: the check sequence plain, else escaped.

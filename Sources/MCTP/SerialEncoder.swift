@@ -13,7 +13,8 @@ public enum SerialEncoder {
     /// Returns 0 and writes nothing if `packet` is longer than 255 bytes or `out` is smaller than `bound(packet.byteCount)`.
     public static func encode(_ packet: RawSpan, into out: inout MutableRawSpan) -> Int {
         guard packet.byteCount <= SerialFrame.maximumPacket, out.byteCount >= bound(packet.byteCount) else { return 0 }
-        return frame(packet, into: &out, at: 0)
+        out.copy(packet, to: prefixLength)
+        return frame(packet.byteCount, in: &out, at: 0)
     }
 
     /// Most bytes that the frames of a message can have.
@@ -29,92 +30,62 @@ public enum SerialEncoder {
     public static func encodeMessage(_ header: MessageHeader, _ body: RawSpan, into out: inout MutableRawSpan) -> Int {
         guard out.byteCount >= messageBound(body.byteCount) else { return 0 }
         var fragmenter = Fragmenter(header, bodyLength: body.byteCount, packetPayload: packetPayload)
-        var storage = [68 of UInt8](repeating: 0)
-        var span = storage.mutableSpan
-        // Bytes of bytes: the span has no padding that could be exposed.
-        var packet = unsafe span.mutableBytes
         var written = 0
         while true {
-            let length = fragmenter.next(body, into: &packet)
+            let length = fragmenter.next(body, into: &out, at: written &+ prefixLength)
             guard length > 0 else { return written }
-            written &+= frame(packet.bytes.extracting(first: length), into: &out, at: written)
+            written &+= frame(length, in: &out, at: written)
         }
     }
 
-    /// Writes one frame at `start`, where there is room for `bound(packet.byteCount)` bytes; returns its length.
-    ///
-    /// One pass over the packet, two words at a time: they go into the check sequence and, where nothing in a word needs an escape,
-    /// out as they are.
-    private static func frame(_ packet: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
-        let length = UInt8(truncatingIfNeeded: packet.byteCount)
+    /// Flag, revision and length.
+    private static let prefixLength = 3
+
+    /// Makes a frame at `start`, where there is room for `bound(length)` bytes, of the packet that lies behind the place of its prefix;
+    /// returns its length.
+    @inline(__always)
+    private static func frame(_ length: Int, in out: inout MutableRawSpan, at start: Int) -> Int {
+        let packet = start &+ prefixLength..<start &+ prefixLength &+ length
         out.set(SerialFrame.flag, at: start)
         out.set(SerialFrame.revision, at: start &+ 1)
-        out.set(length, at: start &+ 2)
-        var check = FrameCheckSequence(frameOf: length)
-        var source = 0
-        var target = start &+ 3
-        while packet.byteCount &- source >= 16 {
-            let words = (packet.word64(source), packet.word64(source &+ 8))
-            check.update(words: words.0, words.1)
-            target = put(words.0, of: packet, at: source, into: &out, at: target)
-            target = put(words.1, of: packet, at: source &+ 8, into: &out, at: target)
-            source &+= 16
-        }
-        if packet.byteCount &- source >= 8 {
-            let word = packet.word64(source)
-            check.update(word64: word)
-            target = put(word, of: packet, at: source, into: &out, at: target)
-            source &+= 8
-        }
-        // A full packet has four bytes left: its payload is a multiple of sixteen, its header is not.
-        if packet.byteCount &- source >= 4 {
-            let word = packet.word32(source)
-            check.update(word32: word)
-            if UInt64(word).hits(of: SerialFrame.flag) | UInt64(word).hits(of: SerialFrame.escape) == 0 {
-                out.set(word32: word, at: target)
-                target &+= 4
-            } else {
-                target = escape(packet, source..<source &+ 4, into: &out, at: target)
-            }
-            source &+= 4
-        }
-        if source < packet.byteCount {
-            check.update(packet.extracting(source..<packet.byteCount))
-            target = escape(packet, source..<packet.byteCount, into: &out, at: target)
-        }
-        out.set(check.high, at: target)
-        out.set(check.low, at: target &+ 1)
-        out.set(SerialFrame.flag, at: target &+ 2)
-        return target &+ SerialFrame.trailerLength &- start
+        out.set(UInt8(truncatingIfNeeded: length), at: start &+ 2)
+        let check = FrameCheckSequence(out.bytes.extracting(start &+ 1..<packet.upperBound))
+        let end = check.hasSpecials ? escape(packet, of: &out) : packet.upperBound
+        out.set(check.high, at: end)
+        out.set(check.low, at: end &+ 1)
+        out.set(SerialFrame.flag, at: end &+ 2)
+        return end &+ SerialFrame.trailerLength &- start
     }
 
-    /// Writes the eight bytes of a packet from `source` on, which are `word`, to `start`; returns the end.
-    @inline(__always)
-    private static func put(
-        _ word: UInt64, of packet: RawSpan, at source: Int, into out: inout MutableRawSpan, at start: Int
-    ) -> Int {
-        if word.hits(of: SerialFrame.flag) | word.hits(of: SerialFrame.escape) == 0 {
-            out.set(word64: word, at: start)
-            return start &+ 8
-        }
-        return escape(packet, source..<source &+ 8, into: &out, at: start)
-    }
-
-    /// Copies bytes of a packet to `start`, with escapes where they must be; returns the end.
+    /// Puts escapes into a packet, from its end on, where each byte still lies before the place that it moves to; returns the new end.
     @inline(never)
-    private static func escape(_ packet: RawSpan, _ range: Range<Int>, into out: inout MutableRawSpan, at start: Int) -> Int {
-        var target = start
-        for source in range {
-            let byte = packet.byte(source)
-            if SerialFrame.isSpecial(byte) {
-                out.set(SerialFrame.escape, at: target)
-                out.set(byte & ~SerialFrame.escapedBit, at: target &+ 1)
-                target &+= 2
-            } else {
-                out.set(byte, at: target)
-                target &+= 1
+    private static func escape(_ packet: Range<Int>, of out: inout MutableRawSpan) -> Int {
+        var source = packet.upperBound
+        var target = source
+        for position in packet where SerialFrame.isSpecial(out.bytes.byte(position)) { target &+= 1 }
+        let end = target
+        // What lies before the first escape stays where it is.
+        while source < target {
+            if source &- packet.lowerBound >= 8 {
+                let word = out.bytes.word64(source &- 8)
+                if word.specials == 0 {
+                    source &-= 8
+                    target &-= 8
+                    out.set(word64: word, at: target)
+                    continue
+                }
             }
+            source &-= 1
+            target &-= 1
+            let byte = out.bytes.byte(source)
+            guard SerialFrame.isSpecial(byte) else {
+                out.set(byte, at: target)
+                continue
+            }
+            out.set(byte & ~SerialFrame.escapedBit, at: target)
+            target &-= 1
+            out.set(SerialFrame.escape, at: target)
         }
-        return target
+        return end
     }
 }
