@@ -97,8 +97,11 @@ public struct BackendRequest: Equatable, Sendable {
     }
 }
 
-/// The memory behind the device, as the command interface needs it. The service implements it.
-public protocol BackendMemory: AnyObject {
+/// The memory behind the device, as the command interface needs it. The service implements it, with a class.
+///
+/// It is not bound to classes, although only they make sense, for the sake of those who hold one: a structure of known layout is copied
+/// for a call that only reads it, and ``CommandProcessor`` is large.
+public protocol BackendMemory {
     /// Opens or makes the memory of a tagged backend.
     func create(_ backend: BackendRequest) throws(Refusal)
     /// Closes a backend's memory; a file stays on disk.

@@ -64,58 +64,54 @@ public enum CommandTable {
     private static let empty = 0...0
     private static let list = 8...maximumPayload
 
-    /// Ordered by opcode.
-    static let commands: [CommandDescriptor] = [
-        .init(.identify, .all, empty, .link),
-        .init(.backgroundOperationStatus, .all, empty, .link),
-        .init(.getResponseMessageLimit, .all, empty, .link),
-        .init(.setResponseMessageLimit, .all, 1...1, .link),
-        .init(.requestAbortBackgroundOperation, .all, empty, .link),
-        .init(.getEventRecords, [.fm, .host], 1...1, .reads),
-        .init(.clearEventRecords, [.fm, .host], 6...maximumPayload, .changes, .immediateLogChange),
-        .init(.getEventInterruptPolicy, .host, empty, .link),
-        .init(.setEventInterruptPolicy, .host, 4...5, .link, .immediatePolicyChange),
-        .init(.getMCTPEventInterruptPolicy, .fm, empty, .link),
-        .init(.setMCTPEventInterruptPolicy, .fm, 2...2, .link, .immediatePolicyChange),
-        .init(.getTimestamp, .all, empty, .reads),
-        .init(.setTimestamp, [.fm, .host], 8...8, .changes, .immediatePolicyChange),
-        .init(.getSupportedLogs, .all, empty, .link),
-        .init(.getLog, .all, 24...24, .link),
-        .init(.getSupportedLogsSubList, .all, 2...2, .link),
-        .init(.identifyMemoryDevice, .all, empty, .link),
-        .init(.getDynamicCapacityConfiguration, .host, 2...2, .reads),
-        .init(.getDynamicCapacityExtentList, .host, 8...8, .reads),
-        .init(.addDynamicCapacityResponse, .host, list, .changes, .immediateConfigurationChange),
-        .init(.releaseDynamicCapacity, .host, list, .changes, .immediateConfigurationChange),
-        .init(.getDCDInfo, .management, empty, .reads),
-        .init(.getHostDCRegionConfiguration, .management, 4...4, .reads),
-        .init(.setDCRegionConfiguration, .fm, 16...16, .changes, reset.union(.immediateDataChange)),
-        .init(.getDCRegionExtentLists, .management, 12...12, .reads),
-        .init(.initiateDynamicCapacityAdd, .fm, 28...maximumPayload, .changes, reset.union(.immediateDataChange)),
-        .init(.initiateDynamicCapacityRelease, .fm, 28...maximumPayload, .changes, reset.union(.immediateDataChange)),
-        .init(.dynamicCapacityAddReference, .fm, 16...16, .changes, reset),
-        .init(.dynamicCapacityRemoveReference, .fm, 16...16, .changes, reset),
-        .init(.dynamicCapacityListTags, .management, 8...8, .reads),
-        .init(.createTaggedBackend, .control, 32...maximumPayload, .changes, .immediateConfigurationChange),
-        .init(.deleteTaggedBackend, .control, 16...16, .changes, .immediateConfigurationChange),
-        .init(.listTaggedBackends, .management, 8...8, .reads),
-        .init(.getTaggedBackend, .management, 16...16, .reads),
-        .init(.getReleaseStatus, .management, 16...16, .reads),
-        .init(.listLinks, .control, 8...8, .link),
-        .init(.openTrace, .control, 8...8, .link),
-        .init(.listHostExtents, .management, 16...16, .reads),
-        .init(.getExtentDescriptor, .host, 8...8, .changes),
-    ]
-
+    /// Nil for what fmapid does not serve. A switch, for it compiles to a jump.
     static func find(_ opcode: Opcode) -> CommandDescriptor? {
-        var low = 0
-        var high = commands.count
-        while low < high {
-            let middle = (low + high) / 2
-            if commands[middle].opcode < opcode { low = middle + 1 } else { high = middle }
+        switch opcode {
+        case .identify: .init(opcode, .all, empty, .link)
+        case .backgroundOperationStatus: .init(opcode, .all, empty, .link)
+        case .getResponseMessageLimit: .init(opcode, .all, empty, .link)
+        case .setResponseMessageLimit: .init(opcode, .all, 1...1, .link)
+        case .requestAbortBackgroundOperation: .init(opcode, .all, empty, .link)
+        case .getEventRecords: .init(opcode, [.fm, .host], 1...1, .reads)
+        case .clearEventRecords: .init(opcode, [.fm, .host], 6...maximumPayload, .changes, .immediateLogChange)
+        case .getEventInterruptPolicy: .init(opcode, .host, empty, .link)
+        case .setEventInterruptPolicy: .init(opcode, .host, 4...5, .link, .immediatePolicyChange)
+        case .getMCTPEventInterruptPolicy: .init(opcode, .fm, empty, .link)
+        case .setMCTPEventInterruptPolicy: .init(opcode, .fm, 2...2, .link, .immediatePolicyChange)
+        case .getTimestamp: .init(opcode, .all, empty, .reads)
+        case .setTimestamp: .init(opcode, [.fm, .host], 8...8, .changes, .immediatePolicyChange)
+        case .getSupportedLogs: .init(opcode, .all, empty, .link)
+        case .getLog: .init(opcode, .all, 24...24, .link)
+        case .getSupportedLogsSubList: .init(opcode, .all, 2...2, .link)
+        case .identifyMemoryDevice: .init(opcode, .all, empty, .link)
+        case .getDynamicCapacityConfiguration: .init(opcode, .host, 2...2, .reads)
+        case .getDynamicCapacityExtentList: .init(opcode, .host, 8...8, .reads)
+        case .addDynamicCapacityResponse: .init(opcode, .host, list, .changes, .immediateConfigurationChange)
+        case .releaseDynamicCapacity: .init(opcode, .host, list, .changes, .immediateConfigurationChange)
+        case .getDCDInfo: .init(opcode, .management, empty, .reads)
+        case .getHostDCRegionConfiguration: .init(opcode, .management, 4...4, .reads)
+        case .setDCRegionConfiguration: .init(opcode, .fm, 16...16, .changes, reset.union(.immediateDataChange))
+        case .getDCRegionExtentLists: .init(opcode, .management, 12...12, .reads)
+        case .initiateDynamicCapacityAdd: .init(opcode, .fm, 28...maximumPayload, .changes, reset.union(.immediateDataChange))
+        case .initiateDynamicCapacityRelease: .init(opcode, .fm, 28...maximumPayload, .changes, reset.union(.immediateDataChange))
+        case .dynamicCapacityAddReference: .init(opcode, .fm, 16...16, .changes, reset)
+        case .dynamicCapacityRemoveReference: .init(opcode, .fm, 16...16, .changes, reset)
+        case .dynamicCapacityListTags: .init(opcode, .management, 8...8, .reads)
+        case .createTaggedBackend: .init(opcode, .control, 32...maximumPayload, .changes, .immediateConfigurationChange)
+        case .deleteTaggedBackend: .init(opcode, .control, 16...16, .changes, .immediateConfigurationChange)
+        case .listTaggedBackends: .init(opcode, .management, 8...8, .reads)
+        case .getTaggedBackend: .init(opcode, .management, 16...16, .reads)
+        case .getReleaseStatus: .init(opcode, .management, 16...16, .reads)
+        case .listLinks: .init(opcode, .control, 8...8, .link)
+        case .openTrace: .init(opcode, .control, 8...8, .link)
+        case .listHostExtents: .init(opcode, .management, 16...16, .reads)
+        case .getExtentDescriptor: .init(opcode, .host, 8...8, .changes)
+        default: nil
         }
-        return low < commands.count && commands[low].opcode == opcode ? commands[low] : nil
     }
+
+    /// All of them, ordered by opcode.
+    static let commands = Opcode.known.compactMap(find)
 
     /// Entries of the Command Effects Log of a CCI, ordered by opcode.
     static func effectsLog(of role: CommandRoles) -> [CommandEffectsEntry] {

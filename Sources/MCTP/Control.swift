@@ -4,8 +4,6 @@
 /// gets ERROR_UNSUPPORTED_CMD, Get Vendor Defined Message Support too: this endpoint has no vendor defined messages (types 7Eh and
 /// 7Fh) to tell of, and the command is optional then.
 struct ControlResponder: ~Copyable {
-    /// Our endpoint ID; 0 until one is assigned.
-    var eid: EndpointID
     private let uuid: UInt128
     /// Served message types, control first, then as configured, each once.
     private let messageTypes: [UInt8]
@@ -37,8 +35,7 @@ struct ControlResponder: ~Copyable {
         static let instance: UInt8 = 0x1f
     }
 
-    init(eid: EndpointID, uuid: UInt128, messageTypes: [UInt8], isPadded: Bool) {
-        self.eid = eid
+    init(uuid: UInt128, messageTypes: [UInt8], isPadded: Bool) {
         self.uuid = uuid
         self.isPadded = isPadded
         var types = [MessageType.control]
@@ -49,9 +46,10 @@ struct ControlResponder: ~Copyable {
 
     /// Answers the control message `body` (from the byte after the message type on) that came with `header`.
     ///
+    /// `eid` is our endpoint ID, 0 until one is assigned; a Set Endpoint ID changes it.
     /// Returns the header of the answer; its body is `answer`. Nil, silence: not a request, a datagram, not sent by the owner of its tag,
     /// or too short to name a command.
-    mutating func respond(to body: RawSpan, _ header: MessageHeader) -> MessageHeader? {
+    mutating func respond(to body: RawSpan, _ header: MessageHeader, at eid: inout EndpointID) -> MessageHeader? {
         guard body.byteCount >= 2, header.tagOwner else { return nil }
         let first = body.byte(0)
         guard first & Bits.request != 0, first & Bits.datagram == 0 else { return nil }
@@ -60,7 +58,7 @@ struct ControlResponder: ~Copyable {
         buffer[0] = first & Bits.instance
         buffer[1] = command
         length = 3
-        buffer[2] = execute(command, body.extracting(droppingFirst: 2))
+        buffer[2] = execute(command, body.extracting(droppingFirst: 2), &eid)
 
         // A Set Endpoint ID is answered from the new ID only if no other was addressed; Linux drops the answer otherwise.
         return header.reply(from: eid)
@@ -75,11 +73,11 @@ struct ControlResponder: ~Copyable {
     }
 
     /// Returns the completion code; appends the data of the answer to `buffer` only on success.
-    private mutating func execute(_ command: UInt8, _ data: RawSpan) -> UInt8 {
+    private mutating func execute(_ command: UInt8, _ data: RawSpan, _ eid: inout EndpointID) -> UInt8 {
         switch command {
         case Command.setEndpointID:
             guard has(data, 2) else { return CompletionCode.invalidLength }
-            return setEndpointID(operation: data.byte(0) & 0x03, data.byte(1))
+            return setEndpointID(operation: data.byte(0) & 0x03, data.byte(1), &eid)
         case Command.getEndpointID:
             guard has(data, 0) else { return CompletionCode.invalidLength }
             append(eid)
@@ -103,7 +101,7 @@ struct ControlResponder: ~Copyable {
 
     /// Operations 0 (set) and 1 (force) take the ID. 2 (reset to the static ID) and 3 (set the discovered flag) are for endpoints
     /// and bindings that have such a thing; DSP0236 wants ERROR_INVALID_DATA from the others.
-    private mutating func setEndpointID(operation: UInt8, _ id: EndpointID) -> UInt8 {
+    private mutating func setEndpointID(operation: UInt8, _ id: EndpointID, _ eid: inout EndpointID) -> UInt8 {
         guard operation <= 1, id.isUnicast else { return CompletionCode.invalidData }
         eid = id
         append(0)  // accepted; no pool of EIDs wanted

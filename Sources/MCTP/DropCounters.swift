@@ -38,9 +38,10 @@ public struct DropCounters: Equatable, Sendable {
 
     public subscript(_ reason: DropReason) -> UInt64 { counts[reason.rawValue] }
 
-    public var total: UInt64 { counts.reduce(0, &+) }
+    public private(set) var total: UInt64 = 0
 
     mutating func count(_ reason: DropReason) {
         counts[reason.rawValue] &+= 1
+        total &+= 1
     }
 }

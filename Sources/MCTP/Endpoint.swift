@@ -61,8 +61,8 @@ public struct Endpoint: ~Copyable {
         maximumMessage = min(max(configuration.maximumMessage, 0), Self.largestMessageLimit)
         reassembler = Reassembler(maximumMessage: maximumMessage)
         responder = ControlResponder(
-            eid: configuration.eid, uuid: configuration.uuid, messageTypes: configuration.messageTypes,
-            isPadded: configuration.paddedPackets)
+            uuid: configuration.uuid, messageTypes: configuration.messageTypes, isPadded: configuration.paddedPackets)
+        eid = configuration.eid
         maximumPacket = configuration.maximumPacket
         var low: UInt64 = 1 << UInt64(MessageType.control)
         var high: UInt64 = 0
@@ -76,10 +76,7 @@ public struct Endpoint: ~Copyable {
     /// Our EID on this link; 0 until one is assigned. A Set Endpoint ID changes it.
     ///
     /// Whoever keeps it durable sets it back when that fails.
-    public var eid: EndpointID {
-        get { responder.eid }
-        set { responder.eid = newValue }
-    }
+    public var eid: EndpointID
 
     /// Feeds one packet, transport header first. Bodies that earlier calls gave out are no longer valid. Never traps.
     public mutating func receive(_ bytes: RawSpan) -> Reception {
@@ -115,7 +112,7 @@ public struct Endpoint: ~Copyable {
         let body = Packet.headerLength + 1..<bytes.byteCount
         guard body.count <= maximumMessage else { return drop(.longMessage) }
         guard header.type == MessageType.control else { return .inPacket(header, body) }
-        guard let answer = responder.respond(to: bytes.extracting(body), header) else { return drop(.control) }
+        guard let answer = responder.respond(to: bytes.extracting(body), header, at: &eid) else { return drop(.control) }
         return .control(answer)
     }
 
@@ -137,15 +134,16 @@ public struct Endpoint: ~Copyable {
 
     private mutating func complete(_ header: MessageHeader, _ slot: Int) -> Reception {
         guard header.type == MessageType.control else { return .reassembled(header, slot: slot) }
-        guard let answer = Self.respond(&responder, reassembler, slot, header) else { return drop(.control) }
+        guard let answer = Self.respond(&responder, reassembler, slot, header, at: &eid) else { return drop(.control) }
         return .control(answer)
     }
 
     /// The responder writes while the request is still borrowed from the reassembler: two parameters show that they are disjoint.
     private static func respond(
-        _ responder: inout ControlResponder, _ reassembler: borrowing Reassembler, _ slot: Int, _ header: MessageHeader
+        _ responder: inout ControlResponder, _ reassembler: borrowing Reassembler, _ slot: Int, _ header: MessageHeader,
+        at eid: inout EndpointID
     ) -> MessageHeader? {
-        responder.respond(to: reassembler.body(slot), header)
+        responder.respond(to: reassembler.body(slot), header, at: &eid)
     }
 
     private mutating func drop(_ reason: DropReason) -> Reception {

@@ -36,36 +36,52 @@ public struct Fragmenter: Sendable {
     /// Returns 0 when all packets have been written, and also, having done nothing, if `out` is too small for the packet or `body` is
     /// shorter than announced.
     public mutating func next(_ body: RawSpan, into out: inout MutableRawSpan) -> Int {
-        next(body, into: &out, at: 0)
+        guard let packet = upcoming else { return 0 }
+        let length = packet.prefixLength &+ packet.body.count
+        guard out.byteCount >= length, body.byteCount >= packet.body.upperBound else { return 0 }
+        out.set(word32: UInt32(truncatingIfNeeded: packet.prefix), at: 0)
+        if packet.prefixLength > Packet.headerLength {
+            out.set(UInt8(truncatingIfNeeded: packet.prefix >> 32), at: Packet.headerLength)
+        }
+        out.copy(body.extracting(packet.body), to: packet.prefixLength)
+        advance(past: packet)
+        return length
     }
 
-    /// The same at `start`, which lies in `out`.
-    @inline(__always)
-    mutating func next(_ body: RawSpan, into out: inout MutableRawSpan, at start: Int) -> Int {
-        guard !isFinished else { return 0 }
-        let isFirst = !isStarted
-        let prefix = Packet.headerLength + (isFirst ? 1 : 0)
-        let remaining = bodyLength &- sent
-        let room = isFirst ? packetPayload &- 1 : packetPayload
-        let count = min(remaining, room)
-        let isLast = remaining <= room
-        guard out.byteCount &- start >= prefix &+ count, body.byteCount >= sent &+ count else { return 0 }
+    /// A packet that is not written yet.
+    struct Upcoming {
+        /// Transport header and, in the first packet, type byte; the first byte is in the low bits.
+        let prefix: UInt64
+        let prefixLength: Int
+        /// Its part of the body.
+        let body: Range<Int>
+    }
 
-        out.set(Packet.version, at: start)
-        out.set(header.destination, at: start &+ 1)
-        out.set(header.source, at: start &+ 2)
+    /// Nil when every packet has been written.
+    @inline(__always)
+    var upcoming: Upcoming? {
+        guard !isFinished else { return nil }
+        let room = isStarted ? packetPayload : packetPayload &- 1
+        let remaining = bodyLength &- sent
         var flags = sequence << Packet.Flags.sequenceShift | header.tag & Packet.Flags.tag
         if header.tagOwner { flags |= Packet.Flags.tagOwner }
-        if isFirst { flags |= Packet.Flags.start }
-        if isLast { flags |= Packet.Flags.end }
-        out.set(flags, at: start &+ 3)
-        if isFirst { out.set(header.type | (header.integrityCheck ? 0x80 : 0), at: start &+ 4) }
-        out.copy(body.extracting(sent..<sent &+ count), to: start &+ prefix)
+        if remaining <= room { flags |= Packet.Flags.end }
+        var prefix = UInt64(Packet.version) | UInt64(header.destination) << 8 | UInt64(header.source) << 16
+        if !isStarted {
+            flags |= Packet.Flags.start
+            prefix |= UInt64(header.type | (header.integrityCheck ? 0x80 : 0)) << 32
+        }
+        return Upcoming(
+            prefix: prefix | UInt64(flags) << 24, prefixLength: Packet.headerLength &+ (isStarted ? 0 : 1),
+            body: sent..<sent &+ min(remaining, room))
+    }
 
+    /// `packet`, which was `upcoming`, is written.
+    @inline(__always)
+    mutating func advance(past packet: Upcoming) {
         isStarted = true
-        sent &+= count
+        sent = packet.body.upperBound
         sequence = (sequence &+ 1) & 0x03
-        isFinished = isLast
-        return prefix &+ count
+        isFinished = packet.prefix & UInt64(Packet.Flags.end) << 24 != 0
     }
 }

@@ -15,7 +15,6 @@ struct FrameCheckSequence {
     var low: UInt8 { UInt8(truncatingIfNeeded: value) }
 
     /// Reads `frame`: revision, length, packet.
-    @inline(__always)
     init(_ frame: RawSpan) {
         // Words end where the frame ends: the first has one to eight bytes, with zeros before them, which mean nothing.
         let count = frame.byteCount

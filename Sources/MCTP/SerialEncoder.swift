@@ -13,6 +13,7 @@ public enum SerialEncoder {
     /// Returns 0 and writes nothing if `packet` is longer than 255 bytes or `out` is smaller than `bound(packet.byteCount)`.
     public static func encode(_ packet: RawSpan, into out: inout MutableRawSpan) -> Int {
         guard packet.byteCount <= SerialFrame.maximumPacket, out.byteCount >= bound(packet.byteCount) else { return 0 }
+        out.set(word32: UInt32(prefix(packet.byteCount)), at: 0)
         out.copy(packet, to: prefixLength)
         return frame(packet.byteCount, in: &out, at: 0)
     }
@@ -31,24 +32,30 @@ public enum SerialEncoder {
         guard out.byteCount >= messageBound(body.byteCount) else { return 0 }
         var fragmenter = Fragmenter(header, bodyLength: body.byteCount, packetPayload: packetPayload)
         var written = 0
-        while true {
-            let length = fragmenter.next(body, into: &out, at: written &+ prefixLength)
-            guard length > 0 else { return written }
+        while let packet = fragmenter.upcoming {
+            let length = packet.prefixLength &+ packet.body.count
+            // Before a packet's part of the body are at most eight bytes; where there are fewer, the body covers the last.
+            out.set(word64: prefix(length) | packet.prefix << 24, at: written)
+            out.copy(body.extracting(packet.body), to: written &+ prefixLength &+ packet.prefixLength)
             written &+= frame(length, in: &out, at: written)
+            fragmenter.advance(past: packet)
         }
+        return written
     }
 
-    /// Flag, revision and length.
     private static let prefixLength = 3
 
-    /// Makes a frame at `start`, where there is room for `bound(length)` bytes, of the packet that lies behind the place of its prefix;
-    /// returns its length.
+    /// Flag, revision and length; the first byte is in the low bits.
+    @inline(__always)
+    private static func prefix(_ length: Int) -> UInt64 {
+        UInt64(SerialFrame.flag) | UInt64(SerialFrame.revision) << 8 | UInt64(length) << 16
+    }
+
+    /// Completes the frame at `start`, where there is room for `bound(length)` bytes: its prefix and its packet, without escapes, are
+    /// there. Returns its length.
     @inline(__always)
     private static func frame(_ length: Int, in out: inout MutableRawSpan, at start: Int) -> Int {
         let packet = start &+ prefixLength..<start &+ prefixLength &+ length
-        out.set(SerialFrame.flag, at: start)
-        out.set(SerialFrame.revision, at: start &+ 1)
-        out.set(UInt8(truncatingIfNeeded: length), at: start &+ 2)
         let check = FrameCheckSequence(out.bytes.extracting(start &+ 1..<packet.upperBound))
         let end = check.hasSpecials ? escape(packet, of: &out) : packet.upperBound
         out.set(check.high, at: end)
@@ -62,7 +69,15 @@ public enum SerialEncoder {
     private static func escape(_ packet: Range<Int>, of out: inout MutableRawSpan) -> Int {
         var source = packet.upperBound
         var target = source
-        for position in packet where SerialFrame.isSpecial(out.bytes.byte(position)) { target &+= 1 }
+        var position = packet.lowerBound
+        while position < packet.upperBound {
+            if packet.upperBound &- position >= 8, out.bytes.word64(position).specials == 0 {
+                position &+= 8
+                continue
+            }
+            if SerialFrame.isSpecial(out.bytes.byte(position)) { target &+= 1 }
+            position &+= 1
+        }
         let end = target
         // What lies before the first escape stays where it is.
         while source < target {
