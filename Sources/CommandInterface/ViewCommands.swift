@@ -28,22 +28,25 @@ extension CommandProcessor {
 
 /// The service's links as C011h tells of them. The service enters them and brings their numbers up to date.
 public struct LinkRecords: Sendable {
-    private var records: [LinkDescription?] = []
+    /// An ID of 0 stands for no link.
+    private var records: [LinkDescription] = []
     /// How many links there are.
     public private(set) var count = 0
+
+    private static let none = LinkDescription(id: 0, role: .control, binding: .packet, eid: 0, listener: "")
 
     public init() {}
 
     /// Enters a link in place `slot`, which is free.
     public mutating func open(_ link: LinkDescription, slot: Int) {
-        while records.count <= slot { records.append(nil) }
+        while records.count <= slot { records.append(Self.none) }
         records[slot] = link
         count += 1
     }
 
     public mutating func close(slot: Int) {
-        guard records.indices.contains(slot), records[slot] != nil else { return }
-        records[slot] = nil
+        guard records.indices.contains(slot), records[slot].id != 0 else { return }
+        records[slot] = Self.none
         count -= 1
     }
 
@@ -60,15 +63,12 @@ public struct LinkRecords: Sendable {
         }
     }
 
-    private static func update(_ link: inout LinkDescription?, _ body: (inout LinkDescription) -> Void) {
-        guard var changed = link.take() else { return }
-        body(&changed)
-        link = changed
-    }
+    private static func update(_ link: inout LinkDescription, _ body: (inout LinkDescription) -> Void) { body(&link) }
 
-    func contains(id: UInt64) -> Bool { records.contains { $0?.id == id } }
+    /// `id` is not 0.
+    func contains(id: UInt64) -> Bool { records.contains { $0.id == id } }
 
     func forEach(from index: Int, limit: Int, _ body: (LinkDescription) -> Void) {
-        for link in records.lazy.compactMap(\.self).dropFirst(index).prefix(limit) { body(link) }
+        for link in records.lazy.filter({ $0.id != 0 }).dropFirst(index).prefix(limit) { body(link) }
     }
 }

@@ -65,7 +65,7 @@ import Testing
 
     @Test func discardedDescriptorsAreClosed() throws {
         let (end, write) = try Self.pipe()
-        var outbox = Outbox(channel: .packets(maximum: 68))
+        var outbox = Outbox(channel: .packets(maximum: 68), largestAnswer: 1000)
         let body = [UInt8](repeating: 1, count: 200)
         let span = body.span
         let appended = unsafe outbox.append(Self.header, span.bytes, descriptor: Descriptor(owning: write))
@@ -77,7 +77,7 @@ import Testing
 
     @Test func descriptorsOfALostOutboxAreClosed() throws {
         let (end, write) = try Self.pipe()
-        var outbox = Outbox(channel: .packets(maximum: 4096))
+        var outbox = Outbox(channel: .packets(maximum: 4096), largestAnswer: 1000)
         let body: [UInt8] = [1, 2, 3]
         let span = body.span
         unsafe outbox.append(Self.header, span.bytes, descriptor: Descriptor(owning: write))
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func queuedDescriptorsAreLimited() throws {
-        var outbox = Outbox(channel: .packets(maximum: 4096))
+        var outbox = Outbox(channel: .packets(maximum: 4096), largestAnswer: 1000)
         let body: [UInt8] = [1]
         let span = body.span
         for _ in 0..<Limit.queuedDescriptors {
@@ -101,7 +101,7 @@ import Testing
         let (service, client) = try Client.pair(SOCK_SEQPACKET)
         let socket = Descriptor(owning: service)
         let (end, write) = try Self.pipe()
-        var outbox = Outbox(channel: .packets(maximum: 68))
+        var outbox = Outbox(channel: .packets(maximum: 68), largestAnswer: 1000)
         let body = (0..<100).map { UInt8($0) }
         let span = body.span
         unsafe outbox.append(Self.header, span.bytes, descriptor: Descriptor(owning: write))
@@ -132,11 +132,11 @@ import Testing
     @Test func bytesSurviveCompaction() throws {
         let (service, client) = try Client.pair(SOCK_STREAM)
         let socket = Descriptor(owning: service)
-        var outbox = Outbox(channel: .stream)
+        var outbox = Outbox(channel: .stream, largestAnswer: 1000)
         var sent = 0
         var received: [UInt8] = []
         for round in 0..<200 {
-            while outbox.hasRoom(1000) {
+            while outbox.hasRoom {
                 let body = [UInt8](repeating: UInt8(truncatingIfNeeded: sent), count: 1000)
                 let span = body.span
                 let appended = unsafe outbox.append(Self.header, span.bytes)

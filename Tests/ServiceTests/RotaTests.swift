@@ -9,7 +9,7 @@ struct RotaTests {
     /// Slots that one turn serves.
     private func turn(_ rota: inout Rota, _ ready: [Int?]) -> [Int] {
         rota.choose(ready.count, most: Self.most) { ready[$0] }
-        return rota.chosen.compactMap { ready[$0] }
+        return rota.chosen.indices.compactMap { ready[rota.chosen[$0]] }
     }
 
     @Test func few() {

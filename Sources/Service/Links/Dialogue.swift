@@ -15,10 +15,10 @@ struct Dialogue: ~Copyable {
     var requester: EndpointID?
     private var nextTag: UInt8 = 0
 
-    init(session: CCISession, channel: Channel, handle: Handle, listener: Int, peer: Peer) {
+    init(session: CCISession, channel: Channel, largestAnswer: Int, handle: Handle, listener: Int, peer: Peer) {
         self.session = session
         self.handle = handle
-        outbox = Outbox(channel: channel)
+        outbox = Outbox(channel: channel, largestAnswer: largestAnswer)
         self.listener = listener
         self.peer = peer
         identity = LinkIdentity(handle, session.kind, channel)

@@ -125,7 +125,7 @@ struct Engine: ~Copyable {
 
     /// Puts an event notification into the outbox if one is due on this link and there is room.
     mutating func notify(_ dialogue: inout Dialogue, from eid: EndpointID) {
-        guard dialogue.session.wantsNotification, let requester = dialogue.requester, dialogue.outbox.hasRoom(maximumAnswer)
+        guard dialogue.session.wantsNotification, let requester = dialogue.requester, dialogue.outbox.hasRoom
         else { return }
         let length = Self.notification(&processor, &answer, &dialogue.session)
         guard length > 0, length <= maximumAnswer else { return }

@@ -25,14 +25,14 @@ struct Link: ~Copyable {
     /// Datagrams that were empty, or larger than the largest packet.
     private var malformed: UInt64 = 0
     private var received: UInt64 = 0
-    /// When a stream link was read last, ns.
+    /// When a stream link was read that has an unfinished frame, ns.
     private var lastInput: UInt64 = 0
     /// What epoll watches for.
     private var interest = Epoll.input
 
     init(
         descriptor: consuming Descriptor, channel: Channel, handle: Handle, endpoint: Endpoint.Configuration, session: CCISession,
-        listener: Int, peer: Peer
+        largestAnswer: Int, listener: Int, peer: Peer
     ) {
         self.descriptor = descriptor
         self.channel = channel
@@ -43,7 +43,8 @@ struct Link: ~Copyable {
             inbox = Inbox(capacity: Limit.receiveBuffer)
         }
         self.endpoint = Endpoint(endpoint)
-        dialogue = Dialogue(session: session, channel: channel, handle: handle, listener: listener, peer: peer)
+        dialogue = Dialogue(
+            session: session, channel: channel, largestAnswer: largestAnswer, handle: handle, listener: listener, peer: peer)
     }
 
     var number: Int32 { descriptor.number }
@@ -78,7 +79,7 @@ struct Link: ~Copyable {
         if case .failed = dialogue.outbox.flush(to: descriptor.number) { failed = true }
         if failed || ended && !backlog && dialogue.outbox.isEmpty { return false }
         var wanted: UInt32 = 0
-        if !ended, !backlog, dialogue.outbox.hasRoom(engine.maximumAnswer) { wanted |= Epoll.input }
+        if !ended, !backlog, dialogue.outbox.hasRoom { wanted |= Epoll.input }
         // A link with a backlog asks for a turn of its own: as soon as its peer takes bytes.
         if backlog || !dialogue.outbox.isEmpty { wanted |= Epoll.output }
         guard wanted != interest else { return true }
@@ -139,7 +140,7 @@ struct Link: ~Copyable {
         looks &+= 1
         // A queue tells that it is empty by a system call in vain: where that is all it would tell, it is asked now and then.
         let looksOnce = isOneByOne && looks & 15 != 0
-        while share > 0, !failed, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) {
+        while share > 0, !failed, !ended, dialogue.outbox.hasRoom {
             if looksOnce, share < most { return }
             share -= 1
             switch inbox.receive(descriptor.number) {
@@ -166,7 +167,7 @@ struct Link: ~Copyable {
         defer { share = max(0, budget / Limit.badFramesPerMessage) }
         if backlog { decode(&budget, &engine) }
         abandonStaleFrame()
-        guard !backlog, !ended, dialogue.outbox.hasRoom(engine.maximumAnswer) else { return }
+        guard !backlog, !ended, dialogue.outbox.hasRoom else { return }
         switch inbox.read(descriptor.number) {
         case .bytes(0): ended = true
         case .bytes(let count):
@@ -180,9 +181,7 @@ struct Link: ~Copyable {
     /// A frame that lost its end would hold back the good ones behind it for as long as it claims to be: once the peer has been
     /// silent for a while, what comes next is not its rest.
     private mutating func abandonStaleFrame() {
-        let now = Clock.steady()
-        defer { lastInput = now }
-        guard inbox.start < inbox.end, !backlog, now &- lastInput > Limit.frameGap else { return }
+        guard inbox.start < inbox.end, !backlog, Clock.steady() &- lastInput > Limit.frameGap else { return }
         Self.abandon(inbox, &decoder)
     }
 
@@ -193,6 +192,7 @@ struct Link: ~Copyable {
     private mutating func decode(_ budget: inout Int, _ engine: inout Engine) {
         backlog = !Self.decode(
             inbox.bytes, &inbox.start, inbox.end, &decoder, &endpoint, &dialogue, &engine, budget: &budget)
+        if inbox.start < inbox.end { lastInput = Clock.steady() }
     }
 
     // The packet lies in the inbox or the decoder while endpoint and dialogue change: parameters show that they are disjoint.
@@ -203,7 +203,7 @@ struct Link: ~Copyable {
         _ dialogue: inout Dialogue, _ engine: inout Engine, budget: inout Int
     ) -> Bool {
         let input = bytes.span(0..<end)
-        while budget > 0, dialogue.outbox.hasRoom(engine.maximumAnswer) {
+        while budget > 0, dialogue.outbox.hasRoom {
             switch decoder.next(input, &start, budget: &budget) {
             case nil: return false
             case .needMore: return true

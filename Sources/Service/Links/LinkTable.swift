@@ -36,7 +36,7 @@ struct LinkTable: ~Copyable {
     /// Messages that this turn may still execute.
     private var left = 0
     /// Links that this turn looked at, each once.
-    private var touched: [Handle] = []
+    private var touched = TurnList<Handle>(capacity: Limit.links)
     private var refusals = RateLimit()
     private var crowding = RateLimit()
 
@@ -51,7 +51,6 @@ struct LinkTable: ~Copyable {
         self.uuid = uuid
         self.maximumLinks = maximumLinks
         self.log = log
-        touched.reserveCapacity(Limit.links)
     }
 
     var count: Int { links.count }
@@ -71,7 +70,7 @@ struct LinkTable: ~Copyable {
     /// Takes what a configuration that was read again may change; answers what is to be logged.
     mutating func apply(_ options: Options) -> [String] {
         engine.beginTurn(now: Clock.wall())
-        touched.removeAll(keepingCapacity: true)
+        touched.removeAll()
         assignments.removeAll(keepingCapacity: true)
         maximumLinks = options.maximumLinks
         log.verbose = options.verbose
@@ -132,7 +131,8 @@ struct LinkTable: ~Copyable {
             descriptor: descriptor, channel: origin.channel, handle: handle,
             endpoint: Endpoint.Configuration(
                 eid: origin.eid, uuid: uuid, maximumMessage: Limit.message, maximumPacket: maximumPacket),
-            session: CCISession(kind: origin.role, passesDescriptors: origin.passesDescriptors), listener: listener, peer: peer)
+            session: CCISession(kind: origin.role, passesDescriptors: origin.passesDescriptors),
+            largestAnswer: engine.maximumAnswer, listener: listener, peer: peer)
         links.insert(link)
         rota.forget(Int(handle.slot))
         let identity = LinkIdentity(handle, origin.role, origin.channel)
@@ -189,7 +189,7 @@ struct LinkTable: ~Copyable {
 
     /// Replaces the answers since the turn's first change by refusals.
     private mutating func undo() {
-        for handle in touched { links[handle].rewind(eid: nil) }
+        for index in touched.indices { links[touched[index]].rewind(eid: nil) }
         for assignment in assignments.reversed() {
             links[assignment.handle].rewind(eid: assignment.before)
             origins[links[assignment.handle].listener].eid = assignment.listenerBefore
@@ -202,7 +202,7 @@ struct LinkTable: ~Copyable {
         left = Limit.messagesPerTurn
         engine.beginTurn(now: Clock.wall())
         durability?.beginTurn(&engine.processor)
-        touched.removeAll(keepingCapacity: true)
+        touched.removeAll()
         if !assignments.isEmpty { assignments.removeAll(keepingCapacity: true) }
     }
 
@@ -212,8 +212,8 @@ struct LinkTable: ~Copyable {
         chooseLinks(ready)
         // A crowd of busy links does not make the turn longer for one that is not, and everybody who was chosen has a share.
         let fair = left / max(1, rota.chosen.count)
-        for place in rota.chosen {
-            let (key, events) = epoll.event(place)
+        for index in rota.chosen.indices {
+            let (key, events) = epoll.event(rota.chosen[index])
             let handle = Handle(key: key)
             if !touched.contains(handle) { touched.append(handle) }
             let before = links[handle].eid
@@ -253,17 +253,19 @@ struct LinkTable: ~Copyable {
     /// Queues the notifications that are due. A change can concern every link, anything else only the links of this turn.
     private mutating func notify() {
         if engine.changed {
-            touched.removeAll(keepingCapacity: true)
+            touched.removeAll()
             for slot in 0..<links.capacity {
                 if let handle = links.handle(at: slot) { touched.append(handle) }
             }
         }
-        for handle in touched { links[handle].notify(&engine) }
+        for index in touched.indices { links[touched[index]].notify(&engine) }
     }
 
     private mutating func reply() {
-        for handle in touched { links[handle].settle() }
-        for handle in touched where !links[handle].reply(epoll, &engine) { close(handle) }
+        if engine.changed {
+            for index in touched.indices { links[touched[index]].settle() }
+        }
+        for index in touched.indices where !links[touched[index]].reply(epoll, &engine) { close(touched[index]) }
     }
 
     private mutating func close(_ handle: Handle) {

@@ -8,6 +8,8 @@ import Memory
 /// Its memory is allocated once. Who appends asks for room first; a link whose outbox has none is not read from.
 struct Outbox: ~Copyable {
     private let channel: Channel
+    /// Bytes that an answer takes at most.
+    private let answerBound: Int
     private var bytes = RawBuffer(capacity: Limit.sendBuffer)
     /// Bytes `start..<end` wait.
     private var start = 0
@@ -32,15 +34,21 @@ struct Outbox: ~Copyable {
     /// In front of each packet: its length, and its descriptor or -1 (two 32-bit numbers).
     private static let recordHeader = 8
 
-    init(channel: Channel) { self.channel = channel }
+    /// - Parameter largestAnswer: bytes of a message for which `hasRoom` speaks.
+    init(channel: Channel, largestAnswer: Int) {
+        self.channel = channel
+        answerBound = Self.bound(largestAnswer, channel)
+    }
 
     deinit { Self.closeDescriptors(bytes, start..<end, channel) }
 
     var isEmpty: Bool { start == end }
 
-    /// Whether a message with a body of up to `length` bytes can be appended.
-    func hasRoom(_ length: Int) -> Bool {
-        bytes.capacity - (end - start) >= bound(length) && descriptors < Limit.queuedDescriptors
+    /// Whether the largest answer can be appended.
+    var hasRoom: Bool { hasRoom(answerBound) }
+
+    private func hasRoom(_ bound: Int) -> Bool {
+        bytes.capacity - (end - start) >= bound && descriptors < Limit.queuedDescriptors
     }
 
     /// Appends a message; false, and nothing happens, if there is no room.
@@ -49,8 +57,9 @@ struct Outbox: ~Copyable {
     ///   elsewhere it is closed.
     @discardableResult
     mutating func append(_ header: MessageHeader, _ body: RawSpan, descriptor: consuming Descriptor? = nil) -> Bool {
-        guard hasRoom(body.byteCount) else { return false }
-        if bytes.capacity - end < bound(body.byteCount) {
+        let bound = Self.bound(body.byteCount, channel)
+        guard hasRoom(bound) else { return false }
+        if bytes.capacity - end < bound {
             bytes.move(start..<end, to: 0)
             if let mark { self.mark = mark - start }
             traced = max(0, traced - start)
@@ -192,11 +201,11 @@ struct Outbox: ~Copyable {
     }
 
     /// Bytes that a message takes at most.
-    private func bound(_ length: Int) -> Int {
+    private static func bound(_ length: Int, _ channel: Channel) -> Int {
         guard case .packets(let maximum) = channel else { return SerialEncoder.messageBound(length) }
         let payload = PacketBinding.payload(maximumPacket: maximum)
         // Transport header and record header per packet, and the type byte.
-        return (length / payload + 1) * (4 + Self.recordHeader) + length + 1
+        return (length / payload + 1) * (4 + recordHeader) + length + 1
     }
 
     private static func record(_ bytes: borrowing RawBuffer, at start: Int) -> (packet: Range<Int>, descriptor: Int32?) {

@@ -20,12 +20,12 @@ struct Rota {
     private var round: UInt32
     private var newcomersHadTheLastTurn = false
     /// Places in the list of ready links, in that order, of those that this turn serves.
-    private(set) var chosen: [Int] = []
+    private(set) var chosen: TurnList<Int>
 
     init(slots: Int, round: UInt32 = 1) {
         self.round = round
         entries = Array(repeating: Entry(), count: slots)
-        chosen.reserveCapacity(slots)
+        chosen = TurnList(capacity: slots)
     }
 
     /// Another link lives in this slot now.
@@ -35,7 +35,7 @@ struct Rota {
     ///
     /// - Parameter slot: the slot of a ready link by its place in the list; nil for what is no link, which is left out.
     mutating func choose(_ count: Int, most: Int, slot: (Int) -> Int?) {
-        chosen.removeAll(keepingCapacity: true)
+        chosen.removeAll()
         if count == 1, let slot = slot(0) {
             // Nobody else waits, so whatever it was, it is served.
             entries[slot].served = round
