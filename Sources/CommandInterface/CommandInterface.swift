@@ -57,7 +57,7 @@ public struct Outcome: Sendable {
     public var subject = CommandSubject()
 
     public init(
-        opcode: UInt16, length: Int, code: ReturnCode, reason: Refusal.Reason = .none, changed: Bool = false,
+        opcode: UInt16 = 0, length: Int = 0, code: ReturnCode = .success, reason: Refusal.Reason = .none, changed: Bool = false,
         descriptor: DescriptorGrant? = nil
     ) {
         self.opcode = opcode

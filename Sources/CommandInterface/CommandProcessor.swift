@@ -70,19 +70,26 @@ public struct CommandProcessor: ~Copyable {
     public mutating func execute(
         _ session: inout CCISession, messageType: UInt8, message: RawSpan, now: UInt64, response: inout MutableRawSpan
     ) -> Outcome {
-        guard message.byteCount >= CCIHeader.wireSize else {
-            return Outcome(opcode: 0, length: 0, code: .invalidPayloadLength)
-        }
+        var outcome = Outcome()
+        execute(&session, messageType: messageType, message: message, now: now, response: &response, &outcome)
+        return outcome
+    }
+
+    /// The same, for who has many to execute: an outcome is large to hand over.
+    ///
+    /// - Parameter outcome: a new one.
+    public mutating func execute(
+        _ session: inout CCISession, messageType: UInt8, message: RawSpan, now: UInt64, response: inout MutableRawSpan,
+        _ outcome: inout Outcome
+    ) {
+        guard message.byteCount >= CCIHeader.wireSize else { return outcome.code = .invalidPayloadLength }
         let header = CCIHeader(block: message)
-        guard header.category == .request else {
-            noteAnswer(header, &session)
-            return Outcome(opcode: header.opcode.rawValue, length: 0, code: .success)
-        }
+        outcome.opcode = header.opcode.rawValue
+        guard header.category == .request else { return noteAnswer(header, &session) }
         // A component that receives an Event Notification discards it (CXL r3.1 §8.2.9.2.8).
-        if header.opcode == .eventNotification { return Outcome(opcode: header.opcode.rawValue, length: 0, code: .success) }
+        if header.opcode == .eventNotification { return }
 
         device.now = now
-        var outcome = Outcome(opcode: header.opcode.rawValue, length: 0, code: .success)
         var length = 0
         do throws(Refusal) {
             try check(header, messageType: messageType, message: message, session: session)
@@ -99,7 +106,6 @@ public struct CommandProcessor: ~Copyable {
         }
         header.response(outcome.code, reason: outcome.reason, payloadLength: length).write(to: &response)
         outcome.length = CCIHeader.wireSize + length
-        return outcome
     }
 
     private func check(_ header: CCIHeader, messageType: UInt8, message: RawSpan, session: CCISession) throws(Refusal) {

@@ -53,7 +53,8 @@ struct Engine: ~Copyable {
         let isAnswer = message.byteCount > 0 && message.le(0, as: UInt8.self) & 0x0F == CCICategory.response.rawValue
         guard header.tagOwner != isAnswer else { return }
         if header.tagOwner { dialogue.requester = header.source }
-        let outcome = Self.run(&processor, &answer, &dialogue.session, header.type, message, now)
+        var outcome = Outcome()
+        Self.run(&processor, &answer, &dialogue.session, header.type, message, now, &outcome)
         executed = true
         dialogue.commands &+= 1
         if outcome.changed { changed = true }
@@ -138,10 +139,10 @@ struct Engine: ~Copyable {
 
     private static func run(
         _ processor: inout CommandProcessor, _ answer: inout RawBuffer, _ session: inout CCISession, _ type: UInt8,
-        _ message: RawSpan, _ now: UInt64
-    ) -> Outcome {
+        _ message: RawSpan, _ now: UInt64, _ outcome: inout Outcome
+    ) {
         var response = answer.mutableSpan(0..<answer.capacity)
-        return processor.execute(&session, messageType: type, message: message, now: now, response: &response)
+        processor.execute(&session, messageType: type, message: message, now: now, response: &response, &outcome)
     }
 
     private static func notification(

@@ -11,7 +11,7 @@ struct Inbox: ~Copyable {
     /// shorter than the inbox.
     mutating func read(_ number: Int32) -> Transfer.Result {
         if start > 0 {
-            bytes.move(start..<end, to: 0)
+            if start < end { bytes.move(start..<end, to: 0) }
             (start, end) = (0, end - start)
         }
         var room = bytes.mutableSpan(end..<bytes.capacity)

@@ -72,8 +72,10 @@ struct Link: ~Copyable {
         return endpoint.eid == eid ? nil : endpoint.eid
     }
 
-    /// Sends what waits; false when the link is over.
+    /// The turn's changes are durable, or undone: sends what waits, and an event notification if one is due. False when the link is over.
     mutating func reply(_ epoll: borrowing Epoll, _ engine: inout Engine) -> Bool {
+        dialogue.outbox.settle()
+        if !failed, !ended { engine.notify(&dialogue, from: endpoint.eid) }
         if engine.tracers.isActive { trace(&engine) }
         defer { count(&engine) }
         if case .failed = dialogue.outbox.flush(to: descriptor.number) { failed = true }
@@ -111,9 +113,6 @@ struct Link: ~Copyable {
         if case .terminal = channel { ended = true } else { Sockets.endInput(descriptor.number) }
     }
 
-    /// The turn's changes are durable: its answers may leave.
-    mutating func settle() { dialogue.outbox.settle() }
-
     /// The turn's changes were undone: takes back what it queued since, and the EID that it was given.
     mutating func rewind(eid: EndpointID?) {
         dialogue.outbox.rewind()
@@ -127,12 +126,6 @@ struct Link: ~Copyable {
         let span = message.span
         // Every byte of an array of bytes is initialised.
         dialogue.outbox.append(entry.header, unsafe span.bytes)
-    }
-
-    /// Queues an event notification if one is due.
-    mutating func notify(_ engine: inout Engine) {
-        guard !failed, !ended else { return }
-        engine.notify(&dialogue, from: endpoint.eid)
     }
 
     private mutating func executePackets(_ ready: UInt32, _ share: inout Int, _ engine: inout Engine) {

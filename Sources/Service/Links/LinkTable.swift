@@ -165,7 +165,6 @@ struct LinkTable: ~Copyable {
         }
         if engine.changed { commit() }
         runMemoryEffects()
-        notify()
         reply()
         report()
         return isForeignReady
@@ -250,20 +249,14 @@ struct LinkTable: ~Copyable {
         }
     }
 
-    /// Queues the notifications that are due. A change can concern every link, anything else only the links of this turn.
-    private mutating func notify() {
+    /// Queues the notifications that are due, and sends what waits. A change can concern every link, anything else only the links of
+    /// this turn.
+    private mutating func reply() {
         if engine.changed {
             touched.removeAll()
             for slot in 0..<links.capacity {
                 if let handle = links.handle(at: slot) { touched.append(handle) }
             }
-        }
-        for index in touched.indices { links[touched[index]].notify(&engine) }
-    }
-
-    private mutating func reply() {
-        if engine.changed {
-            for index in touched.indices { links[touched[index]].settle() }
         }
         for index in touched.indices where !links[touched[index]].reply(epoll, &engine) { close(touched[index]) }
     }
