@@ -21,6 +21,11 @@ enum Limit {
     /// Messages that one turn executes; the rest waits. It decides how long a link that asks now and
     /// then waits for those that never stop (`Rota`), and how many changes at most share a commit.
     static let messagesPerTurn = 32
+    /// What a peer can have in flight (MCTP has eight tags): if a link's share of a turn is less, its answers leave in pieces, each with
+    /// system calls of its own.
+    static let messagesPerLink = 8
+    /// Messages of all ready links together, after which everybody was served once, unless there are more links than that.
+    static let messagesPerRound = 128
     /// Bad frames that count as one message: to skip one costs much less.
     static let badFramesPerMessage = 16
     /// Links that can be ready in one turn: all of them, so that none hides behind the others; and what `watch` was given.

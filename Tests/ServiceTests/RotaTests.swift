@@ -49,6 +49,26 @@ struct RotaTests {
         }
     }
 
+    /// Who was chosen when the turn was over is served before anybody is served again.
+    @Test func postponed() {
+        let crowd = Array(0..<16)
+        var rota = Rota(slots: 64)
+        _ = turn(&rota, crowd)
+        _ = turn(&rota, crowd)
+        for _ in 0..<10 {
+            let chosen = turn(&rota, crowd)
+            #expect(chosen.count == Self.most)
+            // Only the first two had their share.
+            for slot in chosen.dropFirst(2) { rota.postpone(slot) }
+            var served = Set(chosen.prefix(2))
+            while served.count < crowd.count {
+                let next = turn(&rota, crowd)
+                #expect(!next.isEmpty && served.isDisjoint(with: next))
+                served.formUnion(next)
+            }
+        }
+    }
+
     /// Connections that come without end, each with a request, hold nobody up for more than a turn.
     @Test func newcomersWithoutEnd() {
         let crowd = Array(0..<16)

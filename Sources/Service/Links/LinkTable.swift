@@ -208,15 +208,21 @@ struct LinkTable: ~Copyable {
     private mutating func execute(_ ready: Int) -> Bool {
         var isForeignReady = false
         for place in 0..<ready where epoll.event(place).key == Self.foreign { isForeignReady = true }
+        // What a peer has in flight is answered in one go while few are ready. A crowd has less each: nobody waits longer for his turn.
+        let burst = min(Limit.messagesPerLink, Limit.messagesPerRound / max(1, ready))
         chooseLinks(ready)
-        // A crowd of busy links does not make the turn longer for one that is not, and everybody who was chosen has a share.
-        let fair = left / max(1, rota.chosen.count)
+        // A crowd of busy links does not make the turn longer for one that is not: who has no share now has the next one.
+        let fair = max(burst, left / max(1, rota.chosen.count))
         for index in rota.chosen.indices {
             let (key, events) = epoll.event(rota.chosen[index])
             let handle = Handle(key: key)
+            guard left > 0 else {
+                rota.postpone(Int(handle.slot))
+                continue
+            }
             if !touched.contains(handle) { touched.append(handle) }
             let before = links[handle].eid
-            var share = fair
+            var share = min(fair, left)
             left -= share
             defer { left += share }
             guard let assigned = links[handle].execute(events, share: &share, &engine) else { continue }

@@ -31,6 +31,9 @@ struct Rota {
     /// Another link lives in this slot now.
     mutating func forget(_ slot: Int) { entries[slot] = Entry() }
 
+    /// The link in this slot was chosen, but there is no time left for it in this turn.
+    mutating func postpone(_ slot: Int) { entries[slot].served = 0 }
+
     /// Chooses from `count` ready links, at most `most` of them.
     ///
     /// - Parameter slot: the slot of a ready link by its place in the list; nil for what is no link, which is left out.
