@@ -83,12 +83,16 @@ public final class Store {
         }
     }
 
+    /// Pages of the write-ahead log (16 MiB) from which on SQLite moves them to the database: as seldom as the journal is folded, for the
+    /// same reason.
+    private static let checkpointedPages = 4000
+
     private static func useLog(_ database: Database) throws(StoreError) {
         var mode: String?
         try database.forEachRow(of: "PRAGMA journal_mode=WAL") { row in mode = row.text(0) }
         // SQLite keeps another mode without an error where it cannot have this one.
         guard mode == "wal" else { throw StoreError("it cannot have a write-ahead log") }
-        try database.run("PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF")
+        try database.run("PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=\(checkpointedPages); PRAGMA foreign_keys=OFF")
     }
 
     private static func makeTables(_ database: Database) throws(StoreError) {
