@@ -4,8 +4,9 @@
 /// change gets to its table.
 struct Journal {
     struct Limits {
-        /// Bytes from which on changes are folded into the tables. Folding holds up everybody for a millisecond or two: it is for one
-        /// commit in a thousand, so that it is not seen in the 99th percentile of who waits.
+        /// Bytes from which on changes are folded into the tables. Folding holds up everybody: for a millisecond where the same rows change
+        /// again and again, for tens of them where thousands of rows all over large tables have changed. With commits of one extent it
+        /// is for one commit in a thousand, so that it is not seen in the 99th percentile of who waits.
         var folded = 256 << 10
         /// Bytes beyond which nothing is committed before they are folded: then folding has failed again and again.
         var largest = 16 << 20

@@ -5,7 +5,8 @@ enum Schema {
     /// "fmap": tells our files from other SQLite databases.
     static let applicationID: Int64 = 0x666D_6170
 
-    /// What an older version lacks: statements that make the next one of it.
+    /// What an older version lacks: statements that make the next one of it. Entries of the journal are read with the statements of this
+    /// version (``RowChange``), so the version that changes one of those has to fold, or keep, what an older one left.
     static let upgrades: [Int64: String] = [1: journal]
 
     /// Changes that are not yet in the tables below (``Journal``).

@@ -107,9 +107,10 @@ public final class Store {
     /// All that is durable.
     public func load() throws(StoreError) -> DeviceState {
         do throws(StoreError) {
-            // What waits in the journal is put into the tables, but not for good: nothing is written, even if nothing can be.
-            try database.run("SAVEPOINT load; PRAGMA cache_spill=OFF")
-            defer { try? database.run("ROLLBACK TO load; RELEASE load; PRAGMA cache_spill=ON") }
+            // What waits in the journal is put into the tables, but not for good: nothing is written, even if nothing can be. SQLite takes
+            // notice of the pragma before the transaction only: after it, changed pages that the cache has no room for go to the log.
+            try database.run("PRAGMA cache_spill=OFF; BEGIN")
+            defer { try? database.run("ROLLBACK; PRAGMA cache_spill=ON") }
             try journal.apply()
             return try RowReader(database: database).read()
         } catch {
@@ -140,14 +141,10 @@ public final class Store {
             try? database.run("PRAGMA wal_checkpoint(TRUNCATE)")
             throw Self.error(error, path)
         }
+        if journal.size < limits.folded { foldAt = limits.folded }
         guard journal.size >= foldAt else { return }
         // The commit is durable, whatever comes of this; what fails is tried again later.
-        do throws(StoreError) {
-            try fold()
-            foldAt = limits.folded
-        } catch {
-            foldAt = journal.size + limits.folded
-        }
+        do throws(StoreError) { try fold() } catch { foldAt = journal.size + limits.folded }
     }
 
     private func fold() throws(StoreError) {

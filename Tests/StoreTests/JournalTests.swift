@@ -1,4 +1,5 @@
 import DeviceModel
+import Glibc
 import Testing
 
 @testable import Store
@@ -47,17 +48,14 @@ import Testing
         #expect(throws: ChangeReader.broken) { try store.journal.apply(good.dropLast(1) as [UInt8]) }
         #expect(throws: ChangeReader.broken) { try store.journal.apply([RowChange.putHost.rawValue]) }
         #expect(throws: ChangeReader.broken) { try store.journal.apply([UInt8(RowChange.allCases.count)]) }
-        try store.database.run("BEGIN")
-        for _ in 0..<200 {
+        for _ in 0..<100 {
             var bytes = good
             for _ in 0...random.below(4) { bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next()) }
             if random.chance(30) { bytes.removeLast(random.below(bytes.count)) }
-            do throws(StoreError) {
-                try store.journal.apply(bytes)
-                _ = try store.load()
-            } catch {
-                #expect(!error.description.isEmpty)
-            }
+            try store.database.run("BEGIN")
+            do throws(StoreError) { try store.journal.apply(bytes) } catch { #expect(!error.description.isEmpty) }
+            try store.database.run("COMMIT")
+            do throws(StoreError) { _ = try store.load() } catch { #expect(!error.description.isEmpty) }
             try store.database.run("DELETE FROM event; DELETE FROM offer; DELETE FROM history")
         }
     }
@@ -114,7 +112,8 @@ import Testing
 
     @Test func theJournalIsFoldedBeforeItGrowsLarge() throws {
         let directory = try TemporaryDirectory()
-        let store = try Store(path: directory.database)
+        let limits = Journal.Limits(folded: 32 << 10)
+        let store = try Store(path: directory.database, limits: limits)
         var traffic = try Traffic(.static, seed: 2)
         var largest = 0
         var folds = 0
@@ -125,7 +124,7 @@ import Testing
             largest = max(largest, store.journal.size)
             folds += store.journal.size < before ? 1 : 0
         }
-        #expect(largest < 2 * Journal.Limits().folded)
+        #expect(largest < 2 * limits.folded)
         let restored = try Device(traffic.device.configuration, state: try store.load())
         #expect(restored.bytesInUse == traffic.device.bytesInUse)
     }
@@ -179,6 +178,41 @@ import Testing
             try store.commit(&traffic.device)
         }
         #expect(try Device(traffic.device.configuration, state: try store.load()).bytesInUse == traffic.device.bytesInUse)
+        // And from then on it is folded as early as ever.
+        for _ in 0..<50 {
+            _ = traffic.step()
+            try store.commit(&traffic.device)
+            #expect(store.journal.size < 5_000)
+        }
+    }
+
+    /// Loading writes nothing, however much the journal changes: on a disk that is full, the state is still there to be read.
+    @Test func loadingWritesNothing() async throws {
+        await #expect(processExitsWith: .success) {
+            let directory = try TemporaryDirectory()
+            // Thousands of rows all over a large table: more changed pages than SQLite's cache has room for.
+            let store = try Store(path: directory.database, limits: .init(folded: 1 << 30, largest: 1 << 30))
+            try store.database.run(
+                """
+                WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+                INSERT INTO extent SELECT i, 0, 0, i, 1, 0, 0, -1, 0, 0, 1, 0, 0 FROM n
+                """)
+            var writer = RowWriter()
+            for slot in stride(from: 0 as Int32, to: 200_000, by: 60) { writer.delete(extent: slot) }
+            let entry = try store.database.prepare("INSERT INTO journal(changes) VALUES (?1)")
+            entry.bind(1, writer.changes.bytes[...])
+            try entry.run()
+            try store.database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+            // From here on no file may grow, not by a byte.
+            signal(SIGXFSZ, SIG_IGN)
+            var limit = rlimit(rlim_cur: 0, rlim_max: rlim_t(bitPattern: -1))
+            try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
+            for _ in 0..<2 {
+                let state = try store.load()
+                try #require(state.extents.count == 200_001 - 3_334)
+                try #require(!store.database.isInTransaction)
+            }
+        }
     }
 
     @Test func aDatabaseOfVersion1IsBroughtUpToDate() throws {

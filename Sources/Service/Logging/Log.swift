@@ -62,7 +62,14 @@ public struct Log: Sendable {
     static func line(_ prefix: String, _ message: String) -> [UInt8] {
         var line = Array(prefix.utf8)
         line.reserveCapacity(prefix.utf8.count + message.utf8.count + 1)
-        for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte) }
+        // U+0080 to U+009F, which drive terminals too, are C2h and another byte.
+        var before: UInt8 = 0
+        for byte in message.utf8 {
+            let isControl = byte < 0x20 || byte == 0x7F || before == 0xC2 && byte < 0xA0
+            if isControl, byte >= 0x80 { line.removeLast() }
+            line.append(isControl ? UInt8(ascii: "?") : byte)
+            before = byte
+        }
         line.append(UInt8(ascii: "\n"))
         return line
     }

@@ -89,7 +89,13 @@ public enum Systemd {
     static func forget(name: String) { notify("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
     static func writeStandardError(_ line: [UInt8]) {
-        // A closed standard error is no reason to fail.
-        _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        // Whatever goes wrong: a closed standard error, or a pipe that is full, is no reason to fail, or to wait.
+        var rest = line[...]
+        while !rest.isEmpty {
+            let written = unsafe rest.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { return }
+            rest = rest.dropFirst(written)
+        }
     }
 }
