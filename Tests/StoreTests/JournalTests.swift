@@ -179,7 +179,7 @@ import Testing
         }
         #expect(try Device(traffic.device.configuration, state: try store.load()).bytesInUse == traffic.device.bytesInUse)
         // And from then on it is folded as early as ever.
-        for _ in 0..<50 {
+        for _ in 0..<200 {
             _ = traffic.step()
             try store.commit(&traffic.device)
             #expect(store.journal.size < 5_000)
