@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import programs
-from programs import WORK, run
+from programs import WORK, run, run_json
 from messages import TYPES, answer, request, requests
 from table import Row, limit_row
 
@@ -38,8 +38,10 @@ READ_ONLY: list[tuple[str, int, bytes]] = [
     ("control", 0xC002, struct.pack("<II", 0, 25)),
     ("control", 0xC003, TAG),
     ("control", 0xC010, TAG),
+    ("control", 0xC013, struct.pack("<HxxIQ", 0, 25, 0)),
 ]
-"""Socket, opcode and payload of every command that changes nothing."""
+"""Socket, opcode and payload of the commands that change nothing and have something to say. C011h is not among them: what it tells changes with every
+request."""
 
 DEVICE = ["--lazy", "4GiB"]
 WARM, MEASURED = 200, 1000
@@ -67,7 +69,7 @@ def send(server: programs.Server, name: str, link: str, opcode: int, payload: by
 
 
 def commands(link: str) -> list[tuple[str, int, bytes]]:
-    return READ_ONLY if link == "packet" else [c for c in READ_ONLY if c[0] == "fm" and c[1] in (0x0001, 0x5600, 0x5603)]
+    return READ_ONLY if link == "packet" else [command for command in READ_ONLY if command[0] == "fm"]
 
 
 def allocations() -> dict[tuple[str, int], float]:
@@ -86,6 +88,23 @@ def allocations() -> dict[tuple[str, int], float]:
                 few, many = numbers[2] - numbers[1], numbers[3] - numbers[2]
                 found[link, opcode] = (many - few) / MEASURED
     return found
+
+
+def allocations_of_a_step(durable: bool) -> float:
+    """Of a command that changes the device: Add, its answer, the request to release, the release."""
+    counter = WORK / "allocations"
+    counter.unlink(missing_ok=True)
+    device = ["--static", "64GiB", "--event-log-size", "65535"]
+    with programs.fmapid(*device, durable=durable, LD_PRELOAD=str(WORK / "mallocs"), MALLOC_COUNTER=str(counter)) as server:
+
+        def steps(milliseconds: int) -> tuple[int, int]:
+            before = int.from_bytes(counter.read_bytes(), "little")
+            result = run_json("cycle", server.socket("fm.packet"), server.path / "host%d.packet", 1, 1, 1, milliseconds)
+            return result["steps"], int.from_bytes(counter.read_bytes(), "little") - before
+
+        steps(WARM)
+        number, counted = steps(MEASURED)
+        return counted / number
 
 
 def instructions() -> dict[tuple[str, int], float]:
@@ -134,5 +153,8 @@ def lines(quick: bool) -> list[Row]:
             row.reference = f"{costs[link, opcode]:,.0f} instructions"
             row.value = costs[link, opcode]
             row.details["instructions"] = costs[link, opcode]
+        rows.append(row)
+    for durable, name in ((False, "volatile"), (True, "durable")):
+        row = limit_row("alloc", f"a step of a cycle (5604h, 4802h, 5605h, 4803h), {name}", allocations_of_a_step(durable), "allocations", None)
         rows.append(row)
     return rows

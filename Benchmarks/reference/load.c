@@ -3,7 +3,9 @@
 //     load PATH seqpacket|stream LINKS DEPTH MILLISECONDS|nCOUNT ANSWER-HEX REQUEST-HEX... [--every MICROSECONDS]
 //
 // Every link sends the requests in turn, each as soon as the answer to the one DEPTH places before it has come. All answers must
-// have ANSWER's size, and a link's first one its bytes. nCOUNT sends COUNT requests on each link. --every sends at random times with this mean (one link, one in flight): waiting does not slow the sender down.
+// have ANSWER's size, and a link's first one its bytes. nCOUNT sends COUNT requests on each link. --every sends at
+// random times with this mean (one link, one in flight); a latency counts from the time that was due, so a request that had to wait for the
+// answer to the one before waits no shorter for it.
 // Prints one JSON object: requests, seconds, latencies in ns.
 #include "bench.h"
 #include <sys/epoll.h>
@@ -123,7 +125,7 @@ int main(int argc, char **argv) {
             state = state * 6364136223846793005u + 1442695040888963407u;
             due += every / 2 + (state >> 33) % every;
             wait_until(due);
-            send_more(&all[0], 1, now_ns());
+            send_more(&all[0], 1, due);
             answered += receive(&all[0]);
         }
     } else {

@@ -134,14 +134,15 @@ public struct Device: Sendable {
         of host: Int, behind address: UInt64, limit: Int, _ body: (Extent, ExtentUse, _ region: UInt8) -> Void
     ) throws(Refusal) {
         try checkHost(host)
-        var slots: [Int32] = []
-        for index in hosts[host].indexes where slots.count < limit {
-            index.forEach(behind: address, limit: limit - slots.count) { slots.append($0.slot) }
-        }
-        for slot in slots {
-            let record = extents[Int(slot)]
-            let use: ExtentUse = record.state == .offered ? .offered : record.isReleasing ? .releasing : .accepted
-            body(extent(at: slot), use, record.region)
+        var left = limit
+        let (extents, tags) = (extents, tags)
+        for region in regions.indices where left > 0 {
+            hosts[host].indexes[region].forEach(behind: address, limit: left) { entry in
+                let record = extents[Int(entry.slot)]
+                let use: ExtentUse = record.state == .offered ? .offered : record.isReleasing ? .releasing : .accepted
+                body(Self.extent(record, tags), use, record.region)
+                left -= 1
+            }
         }
     }
 

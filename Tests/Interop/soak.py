@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from hostile import *
-from soak_links import Control, Exact, Host, Manager, Saboteur, Worker
+from soak_links import NOT_DURABLE_ANSWERS, Control, Exact, Host, Manager, Saboteur, Worker
 
 HOSTS = 5
 """The last one belongs to the second model."""
@@ -160,13 +160,15 @@ class Soak:
                 self.store_fails = False
 
     def limit_files(self) -> None:
-        """Files cannot grow: unprivileged, and everywhere."""
-        pid, journal = self.target.process.pid, self.target.path / "state/fmapid.db-wal"
+        """No file can be written, not even where it has been written before: unprivileged, and everywhere."""
+        pid, before = self.target.process.pid, self.counts[NOT_DURABLE_ANSWERS]
         with self.failing_store():
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, resource.RLIM_INFINITY))
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
             self.ended.wait(self.random.uniform(0.1, 1.0))
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        self.counts["times that files could not grow"] += 1
+        if not self.ended.is_set():
+            assert self.counts[NOT_DURABLE_ANSWERS] > before, "no file could be written, and every change succeeded"
+        self.counts["times that files could not be written"] += 1
 
     def fill_disk(self) -> None:
         ballast = self.target.path / "state/ballast"

@@ -21,6 +21,7 @@ TAGS = 40
 """Backends that everybody knows of."""
 NOT_DURABLE = {(INTERNAL_ERROR, 100), (RETRY_REQUIRED, 101), (INTERNAL_ERROR, 102), (RESOURCES_EXHAUSTED, 90)}
 """While there is no space: the last is for memory, the others for the state."""
+NOT_DURABLE_ANSWERS = "changes that could not be made durable"
 CODES = {SUCCESS, INVALID_INPUT, UNSUPPORTED, INTERNAL_ERROR, RETRY_REQUIRED, INVALID_HANDLE, INVALID_ADDRESS, RESOURCES_EXHAUSTED,
          INVALID_EXTENT_LIST}  # fmt: skip
 """Of answers to requests whose form is right."""
@@ -119,6 +120,7 @@ class Worker:
         response = (peer or self.peer).command(opcode, payload, kind=message_type(opcode), timeout=2 * PATIENCE)
         self.soak.note(time.monotonic() - began)
         check_answer(opcode, response, self.soak.store_fails)
+        self.soak.counts[NOT_DURABLE_ANSWERS] += (response.code, response.vendor_status) in NOT_DURABLE
         self.soak.counts["refusals"] += response.code != SUCCESS
         return response
 
