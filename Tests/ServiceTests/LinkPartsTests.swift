@@ -170,5 +170,7 @@ import Testing
 @Suite struct LogTests {
     @Test func peersCannotForgeLines() {
         #expect(Log.line("<3>", "path /a\n<0>b\u{1B}[2J\u{7F}é") == Array("<3>path /a?<0>b?[2J?é\n".utf8))
+        // U+009B begins a command to a terminal as ESC [ does; U+00A0 does not.
+        #expect(Log.line("", "a\u{9B}31mb\u{80}\u{9F}\u{A0}") == Array("a?31mb??\u{A0}\n".utf8))
     }
 }
