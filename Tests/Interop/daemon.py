@@ -82,7 +82,8 @@ class Daemon:
         while True:
             try:
                 return Peer(connect(path))
-            except ConnectionRefusedError:
+            # The socket of one that was killed is refused, and then removed before the new one is there.
+            except (ConnectionRefusedError, FileNotFoundError):
                 if self.process.poll() is not None:
                     raise AssertionError(f"it ended with {self.process.returncode}") from None
                 if time.monotonic() > deadline:
