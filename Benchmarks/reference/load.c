@@ -4,8 +4,8 @@
 //
 // Every link sends the requests in turn, each as soon as the answer to the one DEPTH places before it has come. All answers must
 // have ANSWER's size, and a link's first one its bytes. nCOUNT sends COUNT requests on each link. --every sends at
-// random times with this mean (one link, one in flight); a latency counts from the time that was due, so a request that had to wait for the
-// answer to the one before waits no shorter for it.
+// random times with this mean (one link, one in flight); a request that had to wait for the answer
+// to the one before counts from the time that it was due, so a stall is not one slow request but all that it held up.
 // Prints one JSON object: requests, seconds, latencies in ns.
 #include "bench.h"
 #include <sys/epoll.h>
@@ -124,8 +124,9 @@ int main(int argc, char **argv) {
         while (now_ns() < end && answered < wanted) {
             state = state * 6364136223846793005u + 1442695040888963407u;
             due += every / 2 + (state >> 33) % every;
+            int late = now_ns() > due;
             wait_until(due);
-            send_more(&all[0], 1, due);
+            send_more(&all[0], 1, late ? due : now_ns());
             answered += receive(&all[0]);
         }
     } else {
