@@ -34,10 +34,10 @@ public final class Store {
             // Before anything else: with this, WAL keeps its index in memory, and nobody else can open the file.
             try database.run("PRAGMA locking_mode=EXCLUSIVE")
             // What is not ours is not touched: changing to WAL would be a change.
-            let isNew = try Self.isNew(database)
+            let version = try Self.version(of: database)
             guard !database.isReadOnly else { throw StoreError("it can be read, but not written") }
             try Self.useLog(database)
-            if isNew { try Self.makeTables(database) } else { try Self.upgrade(database) }
+            if let version { try Self.upgrade(database, from: version) } else { try Self.makeTables(database) }
             journal = try Journal(database)
             begin = try database.prepare("BEGIN IMMEDIATE")
             end = try database.prepare("COMMIT")
@@ -54,15 +54,15 @@ public final class Store {
         return StoreError(code: error.code, "\(path): \(text)")
     }
 
-    /// Whether there are no tables yet; throws if there are some that are not ours.
-    private static func isNew(_ database: Database) throws(StoreError) -> Bool {
+    /// The version of the tables; nil if there are none yet. Throws if there are some that are not ours, or are newer.
+    private static func version(of database: Database) throws(StoreError) -> Int64? {
         var version: Int64 = 0
         var application: Int64 = 0
         var tables: Int64 = 0
         try database.forEachRow(of: "PRAGMA user_version") { row in version = row.integer(0) }
         try database.forEachRow(of: "PRAGMA application_id") { row in application = row.integer(0) }
         try database.forEachRow(of: "SELECT count(*) FROM sqlite_schema") { row in tables = row.integer(0) }
-        if tables == 0, application == 0 { return true }
+        if tables == 0, application == 0 { return nil }
         guard application == Schema.applicationID else {
             throw StoreError("it is a database, but not one of fmapid's: move it away, or name another state directory")
         }
@@ -71,12 +71,11 @@ public final class Store {
                 "it has version \(version), and this fmapid knows version \(Schema.version): start the fmapid that made it, or move it away"
             )
         }
-        return false
+        return version
     }
 
-    private static func upgrade(_ database: Database) throws(StoreError) {
-        var version: Int64 = 0
-        try database.forEachRow(of: "PRAGMA user_version") { row in version = row.integer(0) }
+    private static func upgrade(_ database: Database, from old: Int64) throws(StoreError) {
+        var version = old
         while let statements = Schema.upgrades[version] {
             version += 1
             try database.run("BEGIN IMMEDIATE; \(statements) PRAGMA user_version=\(version); COMMIT")
