@@ -207,13 +207,20 @@ class Target(Daemon):
 
     @contextlib.contextmanager
     def keeps_descriptors(self) -> Iterator[None]:
-        """Afterwards it has as many descriptors as before, once it knows of the links that are gone."""
+        """Afterwards it has as many descriptors as before, once it knows of the links that are gone.
+
+        Links that wait to be accepted come between two looks, so that one look that finds the number is not enough."""
         self.state()
         before = self.descriptors()
         yield
-        self.wait_until(lambda: self.descriptors() <= before, f"no more than {before} descriptors are open")
-        if self.descriptors() != before:
-            raise AssertionError(f"{self.descriptors()} descriptors are open; there were {before}")
+
+        def settled() -> bool:
+            if self.descriptors() != before:
+                return False
+            self.state()
+            return self.descriptors() == before
+
+        self.wait_until(settled, f"{before} descriptors are open, as before")
 
     # What it holds.
 
