@@ -10,10 +10,18 @@ struct ChangeList {
     static let text: UInt8 = 10
 
     private(set) var bytes: [UInt8] = []
+    /// How many changes there are.
+    private(set) var count = 0
 
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20) }
+    mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 20)
+        count = 0
+    }
 
-    mutating func begin(_ change: RowChange) { bytes.append(change.rawValue) }
+    mutating func begin(_ change: RowChange) {
+        bytes.append(change.rawValue)
+        count += 1
+    }
 
     mutating func appendNull() { bytes.append(0) }
 

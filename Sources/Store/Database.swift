@@ -177,9 +177,15 @@ final class Database {
 
         /// The bytes of a blob or text; empty for NULL.
         func bytes(_ column: Int32) -> [UInt8] {
+            var bytes: [UInt8] = []
+            append(column, to: &bytes)
+            return bytes
+        }
+
+        func append(_ column: Int32, to bytes: inout [UInt8]) {
             let count = unsafe Int(sqlite3_column_bytes(statement, column))
-            guard count > 0, let base = unsafe sqlite3_column_blob(statement, column) else { return [] }
-            return unsafe [UInt8](UnsafeRawBufferPointer(start: base, count: count))
+            guard count > 0, let base = unsafe sqlite3_column_blob(statement, column) else { return }
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(start: base, count: count))
         }
 
         /// A text; nil if it is not UTF-8.

@@ -29,3 +29,16 @@ enum RowChange: UInt8, CaseIterable {
         "INSERT OR REPLACE INTO \(table) VALUES (" + (1...columns).map { "?\($0)" }.joined(separator: ",") + ")"
     }
 }
+
+/// The statements, prepared.
+struct RowStatements {
+    private let statements: [Database.Statement]
+
+    init(_ database: Database) throws(StoreError) {
+        var statements: [Database.Statement] = []
+        for change in RowChange.allCases { statements.append(try database.prepare(change.sql)) }
+        self.statements = statements
+    }
+
+    subscript(_ change: RowChange) -> Database.Statement { statements[Int(change.rawValue)] }
+}

@@ -11,7 +11,7 @@ public final class Store {
     private var writer = RowWriter()
     private(set) var journal: Journal
     private let limits: Journal.Limits
-    /// Size of the journal from which on folding is tried.
+    /// Size of the journal from which on commits fold.
     private var foldAt: Int
     private let begin: Database.Statement
     private let end: Database.Statement
@@ -38,7 +38,7 @@ public final class Store {
             guard !database.isReadOnly else { throw StoreError("it can be read, but not written") }
             try Self.useLog(database)
             if let version { try Self.upgrade(database, from: version) } else { try Self.makeTables(database) }
-            journal = try Journal(database)
+            journal = try Journal(database, limits)
             begin = try database.prepare("BEGIN IMMEDIATE")
             end = try database.prepare("COMMIT")
             setSetting = try database.prepare("INSERT OR REPLACE INTO setting VALUES (?1,?2)")
@@ -125,14 +125,15 @@ public final class Store {
             try checkFiles()
             device.drainChanges(into: &writer)
             defer { writer.removeAll() }
-            try transaction { () throws(StoreError) in
-                try journal.append(writer.changes)
-                if journal.size > limits.largest { try journal.fold() }
-                for setting in settings {
-                    setSetting.bind(1, setting.name)
-                    setSetting.bind(2, setting.value)
-                    try setSetting.run()
-                }
+            guard journal.size >= foldAt || journal.isFolding else { return try write(settings, folds: false) }
+            // Commits do not depend on folding while the journal may still grow; what fails is tried again later.
+            do throws(StoreError) {
+                try write(settings, folds: true)
+                foldAt = limits.folded
+            } catch {
+                guard journal.size <= limits.largest else { throw error }
+                foldAt = journal.size + limits.folded
+                try write(settings, folds: false)
             }
         } catch {
             // If the log was written and only the sync failed, the next start would find the transaction in it. This empties the log;
@@ -140,10 +141,18 @@ public final class Store {
             try? database.run("PRAGMA wal_checkpoint(TRUNCATE)")
             throw Self.error(error, path)
         }
-        if journal.size < limits.folded { foldAt = limits.folded }
-        guard journal.size >= foldAt else { return }
-        // The commit is durable, whatever comes of this; what fails is tried again later.
-        do throws(StoreError) { try fold() } catch { foldAt = journal.size + limits.folded }
+    }
+
+    private func write(_ settings: [(name: String, value: String)], folds: Bool) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            try journal.append(writer.changes)
+            if folds { try journal.foldSlice(after: writer.changes.count) }
+            for setting in settings {
+                setSetting.bind(1, setting.name)
+                setSetting.bind(2, setting.value)
+                try setSetting.run()
+            }
+        }
     }
 
     private func fold() throws(StoreError) {
@@ -158,7 +167,7 @@ public final class Store {
             try end.run()
         } catch {
             if database.isInTransaction { try? database.run("ROLLBACK") }
-            try? journal.measure()
+            try? journal.reset()
             throw error
         }
     }
