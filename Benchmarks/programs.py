@@ -46,10 +46,14 @@ def build_release() -> None:
         subprocess.run(["strip", "-o", WORK / product, binaries / product], check=True)
 
 
-def use_fmapid(path: str) -> None:
-    """Another fmapid, and no benchmarks in process."""
+def use_fmapid(path: str) -> bool:
+    """Another fmapid, and the benchmarks in process that lie beside it; whether there are any."""
     WORK.mkdir(parents=True, exist_ok=True)
     shutil.copy2(path, WORK / "fmapid")
+    beside = Path(path).with_name("fmapid-benchmark")
+    if beside.exists():
+        shutil.copy2(beside, WORK / "fmapid-benchmark")
+    return beside.exists()
 
 
 def run(program: str, *arguments: object, cpu: int | None = None, before: list[str] | None = None, **environment: str) -> str:

@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("lines", nargs="*", metavar="LINE", help=f"of {' '.join(LINES)} (default: all)")
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     parser.add_argument("--quick", action="store_true", help="see only that everything runs: the numbers mean nothing")
-    parser.add_argument("--fmapid", metavar="PATH", help="measure this program, and leave out what needs a release build")
+    parser.add_argument("--fmapid", metavar="PATH", help="measure this program, and the fmapid-benchmark beside it, if there is one")
     options = parser.parse_args()
     for line in options.lines:
         if line not in LINES:
@@ -48,8 +48,8 @@ def main() -> int:
 
     programs.build_reference()
     if options.fmapid:
-        programs.use_fmapid(options.fmapid)
-        wanted = [line for line in wanted if line not in IN_PROCESS]
+        if not programs.use_fmapid(options.fmapid):
+            wanted = [line for line in wanted if line not in IN_PROCESS]
     else:
         programs.build_release()
 
