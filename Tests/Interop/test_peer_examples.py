@@ -96,6 +96,15 @@ class PeerExamplesTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         return result.stdout
 
+    def test_short(self):
+        """It is read in one go: few lines, none long, and nothing but the standard library."""
+        lines = (EXAMPLES / "fabric_manager.py").read_text().splitlines()
+        self.assertLessEqual(sum(bool(line.strip()) for line in lines), 160)
+        self.assertLessEqual(max(map(len, lines)), 110)
+        imported = {name.strip() for line in lines if line.startswith("import ") for name in line[7:].split(",")}
+        self.assertLessEqual(imported, sys.stdlib_module_names)
+        self.assertNotIn("from ", {line[:5] for line in lines})
+
     def test_balance(self):
         """What is free goes to the hosts in turns; when the weights change, pieces move, and their bytes with them."""
         agents = [self.start(host) for host in range(2)]
