@@ -54,12 +54,14 @@ struct GlobalOptions: ParsableArguments {
     func address(of target: LinkTarget) throws(ClientError) -> LinkAddress {
         if let given = try given(target) { return given }
         let root = instanceDirectory
-        let instances = Instance.all(below: root)
+        let found = Instance.all(below: root)
+        let instances = found.filter(\.isRunning)
         let able = instances.filter { $0.targets.contains(target) }
         switch able.count {
         case 1: return try LinkAddress(parsing: "unix:" + able[0].address(of: target))
         case 0 where instances.isEmpty:
-            throw Instance.noneFound(target, below: root, here: Instance.inDirectory(".", name: "."))
+            let here = Instance.inDirectory(".", name: ".").flatMap { $0.isRunning ? $0 : nil }
+            throw Instance.noneFound(target, below: root, ended: found, here: here)
         case 0: throw Instance.notServed(target, by: instances)
         default: throw Instance.severalFound(able)
         }

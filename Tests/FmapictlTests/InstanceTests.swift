@@ -27,6 +27,9 @@ import Testing
             }
         }
 
+        /// Ends the process that has the sockets at some of the paths, as it were.
+        func leave(_ indices: Int...) { for index in indices.sorted().reversed() { listeners.remove(at: index) } }
+
         deinit { try? FileManager.default.removeItem(atPath: root) }
     }
 
@@ -40,6 +43,16 @@ import Testing
         #expect(found.first?.targets == [.fm, .control, .host(2), .host(10)])
         #expect(found.last?.targets == [.control])
         #expect(found.last?.address(of: .control) == sockets.root + "/red/control.sock")
+    }
+
+    @Test func tellsSocketsThatNobodyHas() throws {
+        let sockets = try Sockets("fm.sock", "host0.sock", "red/control.sock", "red/fm.sock", "blue/fm.sock")
+        sockets.leave(1, 2, 3)
+        let found = Instance.all(below: sockets.root)
+        #expect(found.map(\.name) == ["fmapid", "blue", "red"])
+        #expect(found.map(\.isRunning) == [true, true, false])
+        #expect(found.map(\.targets) == [[.fm], [.fm], []])
+        #expect(found.map(\.leftOver) == [1, 0, 2])
     }
 
     @Test func findsNothing() throws {

@@ -93,6 +93,35 @@ class FindingTest(ToolTest):
             self.assertEqual(done.returncode, 3)
             self.assertIn("systemctl start fmapid-fm.socket", done.stderr)
 
+    def test_sockets_left_over(self):
+        """What a killed service left in its directory is no service; it is named where there is no other."""
+        with tempfile.TemporaryDirectory() as root:
+            services = {}
+            for name in ["dead", "live"]:
+                services[name] = self.device(device=["--lazy", "2GiB", "--hosts", "2"])
+                Path(root, name).symlink_to(services[name].path)
+            self.assertEqual(run(root, "info").returncode, 2)
+            services["dead"].process.kill()
+            services["dead"].process.wait(PATIENCE)
+            self.assertTrue((services["dead"].path / "fm.sock").is_socket())
+            done = run(root, "info")
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+            for sock in list(services["live"].path.glob("*.sock")):
+                if sock.name != "host1.sock":
+                    sock.unlink()
+            done = run(root, "info")
+            self.assertIn("no fmapid that runs has a socket for fm.\n  live ", done.stderr)
+            self.assertNotIn("dead", done.stderr)
+            services["live"].process.kill()
+            services["live"].process.wait(PATIENCE)
+            done = run(root, "info", cwd=services["dead"].path)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("no fmapid is running: nobody listens in or below", done.stderr)
+            self.assertIn("\n  dead: not running (its sockets are left over)", done.stderr)
+            self.assertIn("\n  live: not running (its socket is left over)", done.stderr)
+            self.assertNotIn("This directory", done.stderr)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to be somebody else")
     def test_not_allowed(self):
         service = self.device()

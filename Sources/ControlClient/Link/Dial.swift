@@ -50,25 +50,37 @@ enum Dial {
         return "try as root, or join its group: usermod --append --groups \(unsafe String(cString: name)) USER"
     }
 
+    /// The socket at `path` belongs to no process any more: its service was killed. False where that cannot be told.
+    ///
+    /// No service links use datagrams, so a datagram socket is told EPROTOTYPE (unix(7)) where one is, and it does not notice:
+    /// systemd starts nothing.
+    static func isLeftOver(_ path: String) -> Bool {
+        guard path.utf8.count <= LinkAddress.longestPath, let probe = try? socket(AF_UNIX, SOCK_DGRAM) else { return false }
+        return connect(probe, to: path) == ECONNREFUSED
+    }
+
     /// Answers the connected descriptor, or the error number of connect(2).
     private static func unix(
         _ path: String, _ framing: Framing, until deadline: Deadline
     ) throws(ClientError) -> (Descriptor?, Int32) {
-        let type = framing == .packet ? SOCK_SEQPACKET : SOCK_STREAM
-        let descriptor = try socket(AF_UNIX, type)
+        let descriptor = try socket(AF_UNIX, framing == .packet ? SOCK_SEQPACKET : SOCK_STREAM)
+        while true {
+            let code = connect(descriptor, to: path)
+            if code == 0 { return (descriptor, 0) }
+            // The listener's queue is full: connect(2) would block.
+            guard code == EAGAIN || code == EINTR, !deadline.hasPassed else { return (nil, code) }
+            _ = pause(until: Deadline(in: .milliseconds(10)))
+        }
+    }
+
+    /// Connects to a Unix socket; the error number, or 0.
+    private static func connect(_ descriptor: Descriptor, to path: String) -> Int32 {
         var name = sockaddr_un()
         name.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8.prefix(LinkAddress.longestPath))
         // The path is shorter than sun_path, the rest of which is zero.
         unsafe withUnsafeMutableBytes(of: &name.sun_path) { field in unsafe field.copyBytes(from: bytes) }
-        while true {
-            let result = unsafe clinux_connect(descriptor.number, &name, socklen_t(MemoryLayout<sockaddr_un>.size))
-            let code = errno
-            if result == 0 { return (descriptor, 0) }
-            // The listener's queue is full: connect(2) would block.
-            guard code == EAGAIN || code == EINTR, !deadline.hasPassed else { return (nil, code) }
-            _ = pause(until: Deadline(in: .milliseconds(10)))
-        }
+        return unsafe clinux_connect(descriptor.number, &name, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 ? 0 : errno
     }
 
     private static func socket(_ family: Int32, _ type: __socket_type) throws(ClientError) -> Descriptor {

@@ -6,8 +6,19 @@ public struct Instance: Equatable, Sendable {
     /// What `--instance` takes for it.
     public let name: String
     public let directory: String
-    /// The links that have a socket there: the fabric manager's, control, hosts in ascending order.
+    /// The links that have a socket there which a process has: the fabric manager's, control, hosts in ascending order.
     public let targets: [LinkTarget]
+    /// Sockets of links that no process has any more: a service that was killed left them.
+    public let leftOver: Int
+
+    public init(name: String, directory: String, targets: [LinkTarget], leftOver: Int = 0) {
+        self.name = name
+        self.directory = directory
+        self.targets = targets
+        self.leftOver = leftOver
+    }
+
+    public var isRunning: Bool { !targets.isEmpty }
 
     /// Where systemd's units put the sockets: those of fmapid.service in it, those of fmapid@NAME.service in NAME below it.
     public static let systemDirectory = "/run/fmapid"
@@ -35,17 +46,19 @@ public struct Instance: Equatable, Sendable {
         try LinkAddress(parsing: "unix:" + address(of: target, in: try directory(named: name, below: root)))
     }
 
-    /// The instance in one directory; nil if that has no socket of a link.
+    /// The instance in one directory, which may have ended; nil if that has no socket of a link.
     public static func inDirectory(_ directory: String, name: String) -> Instance? {
-        let targets = entries(of: directory).compactMap { name -> LinkTarget? in
-            guard name.hasSuffix(".sock"), isSocket(directory + "/" + name) else { return nil }
-            return LinkTarget(parsing: String(name.dropLast(5)))
+        var targets: [LinkTarget] = []
+        var leftOver = 0
+        for entry in entries(of: directory) where entry.hasSuffix(".sock") && isSocket(directory + "/" + entry) {
+            guard let target = LinkTarget(parsing: String(entry.dropLast(5))) else { continue }
+            if Dial.isLeftOver(directory + "/" + entry) { leftOver += 1 } else { targets.append(target) }
         }
-        guard !targets.isEmpty else { return nil }
-        return Instance(name: name, directory: directory, targets: targets.sorted { $0.order < $1.order })
+        guard !targets.isEmpty || leftOver > 0 else { return nil }
+        return Instance(name: name, directory: directory, targets: targets.sorted { $0.order < $1.order }, leftOver: leftOver)
     }
 
-    /// All instances in and below `root`, that of fmapid.service first and the others by name.
+    /// All instances in and below `root`, that of fmapid.service first and the others by name, also those that have ended.
     public static func all(below root: String = systemDirectory) -> [Instance] {
         let plain = inDirectory(root, name: plainName)
         let others = entries(of: root).sorted().compactMap { name in inDirectory(root + "/" + name, name: name) }
@@ -93,7 +106,11 @@ extension LinkTarget {
 // What to say when there is no service, or more than one.
 extension Instance {
     /// Nobody listens, and nothing said where to look.
-    public static func noneFound(_ target: LinkTarget, below root: String, here: Instance?) -> ClientError {
+    ///
+    /// `ended` are instances that left their sockets.
+    public static func noneFound(
+        _ target: LinkTarget, below root: String, ended: [Instance] = [], here: Instance?
+    ) -> ClientError {
         let start = """
             Start one with one of these:
               fmapictl demo
@@ -105,7 +122,12 @@ extension Instance {
                   a service in this directory, which fmapictl --instance . finds
             """
         let found = here.map { "\nThis directory has sockets (\($0.list)): fmapictl --instance . uses them." } ?? ""
-        return .unreachable("no fmapid is running: there is no \(target.socketName) in or below \(root).\(found)\n\(start)")
+        let left = ended.map { instance in
+            let sockets = instance.leftOver == 1 ? "its socket is" : "its sockets are"
+            return "\n  \(printable(instance.name)): not running (\(sockets) left over)"
+        }.joined()
+        let why = ended.isEmpty ? "there is no \(target.socketName) in or below \(root)." : "nobody listens in or below \(root)."
+        return .unreachable("no fmapid is running: \(why)\(left)\(found)\n\(start)")
     }
 
     /// Instances run, but none has the link.
