@@ -54,6 +54,17 @@ class DemoTest(unittest.TestCase):
             left = subprocess.run(["pgrep", "-f", f"{self.path}/"], capture_output=True, text=True, check=False).stdout
             self.assertEqual(left, "", "its fmapid is still there")
 
+    def test_is_killed(self):
+        """Its fmapid ends with it, however it ends."""
+        demo = subprocess.Popen([TOOL, "demo", "--slow"], env=self.environment, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(demo.stdout.readline(), "\n")
+        demo.kill()
+        demo.communicate(timeout=PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while subprocess.run(["pgrep", "--runstates", "R,S,D", "-f", f"{self.path}/"], capture_output=True, check=False).stdout:
+            self.assertLess(time.monotonic(), deadline, "its fmapid is still there")
+            time.sleep(0.02)
+
     def test_nobody_reads(self):
         """`fmapictl demo | head -1` leaves nothing behind; a result that cannot be written is a failure."""
         demo = subprocess.Popen([TOOL, "demo", "--fast"], env=self.environment, stdout=subprocess.PIPE)

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import unittest
+from pathlib import Path
 
 from daemon import PATIENCE, Daemon
 from toolcase import MIB, Agent, ToolTest
@@ -86,6 +87,35 @@ class AgentTest(ToolTest):
         self.eventually((service.path / "began").exists)
         self.assertEqual(agent.stop(signal.SIGINT), 0)
         self.tool(service, "host", "0", "accept")
+
+    def test_a_killed_agent_takes_the_script_with_it(self):
+        """And what the script has started."""
+        service = self.device()
+        self.backends(service, "a")
+        pids = service.path / "pids"
+        script = self.script(service, f"sleep 1000 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait")
+        agent = self.agent(service, 0, "--script", script, "--script-timeout", "600")
+        self.tool(service, "add", "--to", "0", "--size", "64MiB", "--tag", "a")
+        self.eventually(pids.exists)
+        processes = [Path("/proc", pid, "stat") for pid in pids.read_text().split()]
+        self.assertTrue(all(process.exists() for process in processes))
+        agent.process.kill()
+        # Their parent is gone; whoever reaps them may take its time.
+        self.eventually(lambda: not any(process.exists() and ") Z " not in process.read_text() for process in processes))
+
+    def test_a_script_decides_also_where_nobody_waits_for_children(self):
+        """What starts the agent may ignore SIGCHLD, and the agent with it."""
+        service = self.device()
+        self.backends(service, "a")
+        before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        try:
+            agent = Agent(service, 0, "--script", self.script(service, "exit 1"))
+        finally:
+            signal.signal(signal.SIGCHLD, before)
+        self.addCleanup(agent.close)
+        agent.next("ready")
+        self.offer(service, 0, "a", status=6)
+        self.assertEqual(agent.next("rejected", "accepted")["event"], "rejected")
 
     def test_hold_and_give(self):
         service = self.device()

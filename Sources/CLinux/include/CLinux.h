@@ -108,8 +108,6 @@ static inline int clinux_connect(int fd, const void *addr, socklen_t len) {
     return connect(fd, (const struct sockaddr *)addr, len);
 }
 static inline int clinux_add_seals(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals); }
-// The environment of this process. Swift sees the variable twice, here and in its Glibc module.
-static inline char **clinux_environment(void) { return environ; }
 // Makes a file for writing that is not there yet. openat(2) is variadic.
 static inline int clinux_openat_new(int directory, const char *name, mode_t mode) {
     return openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -129,6 +127,11 @@ struct clinux_file_identity {
 // Which file stands under a path; false with errno. It does not ask for times, as stat(2) does: on a file whose times were asked
 // for, kernels from 6.13 on note a new time with the very next write, and the next fdatasync has an inode to write as well.
 bool clinux_identify_file(const char *path, struct clinux_file_identity *identity);
+// Starts a program, looked for as a shell does, with these descriptors as its standard input, output and error. It is in a process
+// group of its own, whose number is `*process`. All of the group is killed when the calling thread ends, however that ends; posix_spawn(3)
+// cannot do so. For that, a keeper stands between: `*process` is the keeper, which ends when and as the program does, and ignores what
+// else the group is sent. `arguments` ends with NULL. Answers 0 or an error number.
+int clinux_spawn(char *const arguments[], const int streams[3], int *process);
 // Writes what standard output still holds; false if that, or anything before it, was not taken.
 bool clinux_finish_output(void);
 // Raises the soft limit of descriptors to the hard one, and returns it.

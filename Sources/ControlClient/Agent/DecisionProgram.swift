@@ -25,17 +25,13 @@ public struct DecisionProgram: Sendable {
     public func decide(_ document: JSON, stop: Int32) throws(ClientError) -> Verdict {
         // A file, not a pipe: the program may read it when it likes, or not at all.
         let input = try Self.file(document.compact + "\n")
-        let process: pid_t
-        switch spawn(input) {
-        case .success(let number): process = number
-        case .failure(let error): return .failed("cannot be run: \(systemText(error.code))")
+        let process: ChildProcess
+        do throws(ChildProcess.StartError) {
+            process = try ChildProcess([path], input: input, output: STDERR_FILENO)
+        } catch {
+            return .failed("cannot be run: \(systemText(error.code))")
         }
-        // Readable when the process has ended, which cannot be reaped, and its number reused, before `wait` below.
-        let end = Descriptor(owning: clinux_pidfd_open(process))
-        let readiness = wait(for: end.number, POLLIN, until: Deadline(in: limit), interrupt: stop)
-        if readiness != .ready { kill(-process, SIGKILL) }
-        var status: Int32 = 0
-        while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let (readiness, status) = process.wait(until: Deadline(in: limit), interrupt: stop)
         switch readiness {
         case .interrupted: throw .interrupted
         case .timeout: return .failed("did not end within \(limit) and was killed")
@@ -52,31 +48,6 @@ public struct DecisionProgram: Sendable {
         case 1: return .no
         case let other: return .failed("ended with status \(other)")
         }
-    }
-
-    private struct SpawnError: Error {
-        let code: Int32
-    }
-
-    /// Starts the program as the head of a process group of its own.
-    private func spawn(_ input: Descriptor) -> Result<pid_t, SpawnError> {
-        // Both are initialised, used and destroyed here; the argument list ends in nil and its only string outlives the call.
-        var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        var process: pid_t = 0
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        unsafe posix_spawn_file_actions_adddup2(&actions, input.number, STDIN_FILENO)
-        unsafe posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
-        unsafe posix_spawnattr_init(&attributes)
-        defer { unsafe posix_spawnattr_destroy(&attributes) }
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-        unsafe posix_spawnattr_setpgroup(&attributes, 0)
-        guard let name = unsafe strdup(path) else { return .failure(SpawnError(code: ENOMEM)) }
-        defer { unsafe free(name) }
-        let arguments: [UnsafeMutablePointer<CChar>?] = unsafe [name, nil]
-        let code = unsafe posix_spawnp(&process, path, &actions, &attributes, arguments, clinux_environment())
-        return code == 0 ? .success(process) : .failure(SpawnError(code: code))
     }
 
     /// A file without a name that has this text, read from its begin.

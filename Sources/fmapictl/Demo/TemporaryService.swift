@@ -2,36 +2,15 @@ import CLinux
 import ControlClient
 import Glibc
 
-/// A process that the tool started. It is in a process group of its own, so that Ctrl-C reaches only the tool.
-final class ChildProcess {
-    private var id: pid_t
-    private(set) var status: Int32?
-
-    /// Starts `command` with the tool's environment. Its standard input is empty; its output goes to `output`.
-    init(_ command: [String], output: Int32) throws(ClientError) {
-        var actions = unsafe posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        unsafe posix_spawn_file_actions_init(&actions)
-        unsafe posix_spawnattr_init(&attributes)
-        defer {
-            unsafe posix_spawn_file_actions_destroy(&actions)
-            unsafe posix_spawnattr_destroy(&attributes)
+extension ChildProcess {
+    /// Starts a command of the demo.
+    static func start(_ command: [String], output: Int32) throws(ClientError) -> ChildProcess {
+        do throws(StartError) {
+            return try ChildProcess(command, output: output)
+        } catch {
+            throw .unmet("cannot start \(command[0]): \(systemText(error.code))")
         }
-        unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        unsafe posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-        unsafe posix_spawnattr_setpgroup(&attributes, 0)
-        // The strings live until they are freed, and the array ends in nil.
-        var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-        defer { unsafe arguments.forEach { unsafe free($0) } }
-        var number: pid_t = 0
-        let code = unsafe posix_spawn(&number, command[0], &actions, &attributes, &arguments, clinux_environment())
-        guard code == 0 else { throw .unmet("cannot start \(command[0]): \(systemText(code))") }
-        id = number
     }
-
-    deinit { stop() }
 
     /// Runs a command to its end; what it wrote.
     static func output(of command: [String]) throws(ClientError) -> String {
@@ -43,7 +22,7 @@ final class ChildProcess {
         let process: ChildProcess
         do {
             defer { close(ends[1]) }
-            process = try ChildProcess(command, output: ends[1])
+            process = try .start(command, output: ends[1])
         }
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -54,37 +33,8 @@ final class ChildProcess {
             guard count > 0 else { break }
             text += buffer[..<count]
         }
-        _ = process.wait()
+        process.wait()
         return String(decoding: text, as: UTF8.self)
-    }
-
-    var isRunning: Bool {
-        if status == nil { reap(WNOHANG) }
-        return status == nil
-    }
-
-    /// Waits for its end; the status is that of waitpid(2).
-    func wait() -> Int32 {
-        reap(0)
-        return status ?? 0
-    }
-
-    /// Asks it to end, and waits.
-    func stop() {
-        guard isRunning else { return }
-        kill(id, SIGTERM)
-        reap(0)
-    }
-
-    private func reap(_ options: Int32) {
-        var result: Int32 = 0
-        guard status == nil else { return }
-        while true {
-            // The status is a local variable.
-            let found = unsafe waitpid(id, &result, options)
-            if found == id { status = result }
-            if found >= 0 || errno != EINTR { return }
-        }
     }
 }
 
@@ -142,7 +92,7 @@ final class TemporaryService {
         commandLine = ["fmapid"] + arguments
         let log = try OutputFile.open("\(directory.path)/log")
         defer { close(log) }
-        process = try ChildProcess([program] + arguments, output: log)
+        process = try .start([program] + arguments, output: log)
     }
 
     /// Where a link of it is.
