@@ -115,4 +115,42 @@ import Testing
             #expect(text.contains { $0.contains("A▒▒▒") })
         }
     }
+
+    /// On a terminal of the usual size, every part of a screen that has much of everything has its heading, something, and a count.
+    @Test func everyPartHasItsShare() {
+        let tags = (1...9).map { Tag(UInt128($0) << 100) }
+        let map = map(tags.map { region(gibibyte, [(0, 16 * mebibyte, $0, .accepted)]) })
+        var keys = TagKeys()
+        keys.update(tags)
+        var rates = LinkRates()
+        rates.update((1...20).map { Self.link($0, $0) }, milliseconds: 0)
+        let change = map.changes(since: FmapictlTests.map([region(gibibyte)]))[0]
+        let screen = WatchScreen(
+            place: "unix:/run/fmapid/fm.sock", map: map, keys: keys, rates: rates,
+            events: (0..<9).map { .init(time: $0 * 1_000_000_000, change: change) })
+        let text = screen.lines(columns: 80, rows: 24, unicode: true, colours: .none).map(\.plain)
+        for (part, lines) in [
+            "HOST ": ["   0 A", "   1 B", "   2 C", "   3 D", "   4 E", "… and 4 more hosts", "", "KEY  TAG"],
+            "KEY  TAG": [" A█  00000010", " B█  00000020", " *   and 7 other tags, 112 MiB", "█ accepted", "", " LINK ROLE"],
+            " LINK ROLE": ["    1 fm", "     and 19 quieter links", "", "LAST CHANGES"],
+            "LAST CHANGES": ["00:00:08", "00:00:07", "q quits"],
+        ] {
+            guard let start = text.firstIndex(where: { $0.hasPrefix(part) }) else {
+                Issue.record("no \(part): \(text.joined(separator: "\n"))")
+                continue
+            }
+            for (line, beginning) in zip(text[(start + 1)...], lines) { #expect(line.hasPrefix(beginning)) }
+        }
+    }
+
+    /// Wanted are lines of the map, the legend, the links and the events.
+    @Test(arguments: [
+        (22, [3, 6, 5, 20], [3, 6, 5, 4]), (22, [9, 6, 7, 20], [7, 5, 3, 3]), (22, [40, 9, 7, 20], [7, 5, 3, 3]),
+        (22, [40, 3, 3, 1], [11, 3, 3, 1]), (22, [2, 1, 0, 1], [2, 1, 0, 1]), (17, [9, 6, 7, 20], [4, 3, 3, 3]),
+        (15, [9, 6, 7, 20], [5, 4, 0, 3]), (10, [9, 6, 7, 20], [5, 0, 0, 3]), (5, [9, 6, 7, 20], [4, 0, 0, 0]),
+        (1, [9, 6, 7, 20], [0, 0, 0, 0]), (-1, [9, 6, 7, 20], [0, 0, 0, 0]),
+    ])
+    func shares(room: Int, wanted: [Int], shares: [Int]) {
+        #expect(WatchScreen.shares(of: room, wanted: wanted) == shares)
+    }
 }

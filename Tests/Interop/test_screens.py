@@ -97,6 +97,16 @@ class WatchScreenTest(ScreenCase):
         ]
         steps[number]()
 
+    def test_low_screen(self):
+        """The usual terminal with more bars than it has room for: each part is there."""
+        with Device(hosts=16) as device, Terminal(f"{TOOL} watch", device.environment, 80, 24) as terminal:
+            terminal.wait_for("nothing has changed", "LINK")
+            for number in range(1, 16):
+                device.create(number, 2 * MIB)
+                device.add(number - 1, 0, 2 * MIB, number)
+                terminal.wait_for(f"host {number - 1} is offered")
+            self.assertScreen(terminal, "watch-80x24")
+
     def test_ends(self):
         """However it ends, the terminal is as it was; at the end of the service it says so."""
         ends = {

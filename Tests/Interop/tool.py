@@ -29,10 +29,10 @@ def tag(number: int) -> bytes:
 
 
 class Device:
-    """A lazy device with two hosts, and a peer on every link."""
+    """A lazy device with two hosts, and a peer on every link. Further hosts have none."""
 
-    def __init__(self) -> None:
-        self.daemon = Daemon(*LISTENERS)
+    def __init__(self, hosts: int = 2) -> None:
+        self.daemon = Daemon(*LISTENERS, device=["--lazy", "4GiB", "--regions", "1", "--hosts", str(hosts)])
 
     def __enter__(self) -> Device:
         self.daemon.__enter__()

@@ -19,14 +19,26 @@ struct MapLegend {
 
     var lines: [StyledLine] {
         let tags = map.tags
-        return tagLines(tags) + backendLine(tags) + [glyphs] + notes
+        return tagLines(tags, most: Self.mostTags, "; --json lists them") + backendLine(tags) + [glyphs] + notes
+    }
+
+    /// The same in at most so many lines, without blank ones: tags that do not fit are counted, and what the glyphs mean stays.
+    func lines(most: Int) -> [StyledLine] {
+        let tags = map.tags
+        let rest = backendLine(tags).filter { $0.count > 0 } + [glyphs] + notes
+        let whole = tagLines(tags, most: Self.mostTags) + rest
+        guard whole.count > most else { return whole }
+        guard !tags.isEmpty, most > 2 else { return most > 0 ? [glyphs] : [] }
+        // Beside tags there are the heading, the glyphs, and the line that counts other tags.
+        return tagLines(tags, most: tags.count + 2 <= most ? tags.count : most - 3) + [glyphs]
     }
 
     // MARK: Tags
 
-    private func tagLines(_ tags: [TagUse]) -> [StyledLine] {
+    /// The heading and the first of these tags; `advice` is where the others are.
+    private func tagLines(_ tags: [TagUse], most: Int, _ advice: String = "") -> [StyledLine] {
         guard !tags.isEmpty else { return [] }
-        let shown = tags.prefix(Self.mostTags)
+        let shown = tags.prefix(most)
         let names = self.names(shown)
         let sizes = shown.map { Size.text($0.size) }
         let states = shown.map { $0.states(cut: .max) }
@@ -61,11 +73,11 @@ struct MapLegend {
             }
             lines.append(line)
         }
-        let rest = tags.dropFirst(Self.mostTags)
+        let rest = tags.dropFirst(most)
         if !rest.isEmpty {
-            let size = rest.reduce(0) { $0 &+ $1.size }
-            lines.append(
-                StyledLine(" *   and \(counted(rest.count, "other tag")), \(Size.text(size)); --json lists them", .faint))
+            let size = Size.text(rest.reduce(0) { $0 &+ $1.size })
+            let others = shown.isEmpty ? counted(rest.count, "tag") : "and " + counted(rest.count, "other tag")
+            lines.append(StyledLine(" *   \(others), \(size)\(advice)", .faint))
         }
         return lines.map { $0.cut(to: style.width, mark: style.ellipsis) }
     }

@@ -55,7 +55,10 @@ public struct MapText {
     }
 
     /// The ruler and the bars, with the sizes beside them.
-    public var bars: [StyledLine] {
+    public var bars: [StyledLine] { bars(most: .max) }
+
+    /// The same in at most so many lines, but two: bars that do not fit are counted.
+    func bars(most: Int) -> [StyledLine] {
         let (rows, left) = rows
         let hasRegions = map.hosts.contains { $0.regions.count > 1 }
         let hasOffers = map.hosts.contains { $0.regions.contains { $0.pieces.contains { $0.state == .offered } } }
@@ -69,7 +72,9 @@ public struct MapText {
         heading.append(right("HELD", 10), .heading)
         if hasOffers { heading.append(right("OFFERED", 9), .heading) }
         var lines = rows.isEmpty ? [] : [heading]
-        for row in rows {
+        let needed = lines.count + rows.count + (left.isEmpty ? 0 : 1)
+        let shown = needed <= most ? rows[...] : rows.prefix(max(0, most - 2))
+        for row in shown {
             var line = StyledLine(right("\(row.host)", 4))
             if hasRegions { line.append(right("\(row.region.number)", 7)) }
             line.pad(to: labelled)
@@ -79,7 +84,8 @@ public struct MapText {
             if hasOffers { line.append(size(row.region, [.offered])) }
             lines.append(line)
         }
-        return lines + note(left)
+        let more = rows.count - shown.count
+        return lines + note(more == 0 ? "" : "and " + counted(more, hasRegions ? "more region" : "more host"), left)
     }
 
     /// Columns of the longest region.
@@ -167,14 +173,14 @@ public struct MapText {
         return text + right(end, max(0, width - text.count))
     }
 
-    /// What was left out, in one line.
-    private func note(_ left: [Row]) -> [StyledLine] {
-        guard !left.isEmpty else { return [] }
-        let idle = map.hosts.filter(\.isEmpty).map(\.number)
+    /// What was left out, in one line: what there was no room for, and the empty ones.
+    private func note(_ more: String, _ left: [Row]) -> [StyledLine] {
+        let idle = left.isEmpty ? [] : map.hosts.filter(\.isEmpty).map(\.number)
         let others = left.count { !Set(idle).contains($0.host) }
-        var parts: [String] = []
+        var parts = more.isEmpty ? [] : [style.ellipsis + " " + more]
         if !idle.isEmpty { parts.append("\(idle.count == 1 ? "host" : "hosts") \(ranges(idle)): nothing") }
         if others > 0 { parts.append("\(counted(others, "empty region")) of \(idle.isEmpty ? "these" : "the other") hosts") }
+        guard !parts.isEmpty else { return [] }
         return [StyledLine(parts.joined(separator: "; "), .faint).cut(to: style.width, mark: style.ellipsis)]
     }
 }

@@ -32,29 +32,45 @@ public struct WatchScreen: Sendable {
     /// Rows of links that are shown beside the heading.
     private static let mostLinks = 6
 
-    /// Exactly `rows` lines of at most `columns` columns. What does not fit is left out: links first, then tags, then bars.
+    /// Lines that a part has at least, if it wants as many: a heading, something, and how much more there is.
+    private static let least = 3
+
+    /// Exactly `rows` lines of at most `columns` columns. What does not fit is counted. Every part has its least; on a low screen some
+    /// parts are left out.
     public func lines(columns: Int, rows: Int, unicode: Bool, colours: ColourDepth) -> [StyledLine] {
         let style = MapStyle(width: columns, unicode: unicode, colours: colours)
         let text = MapText(map, keys: keys, style: style)
-        // The title, the line at the bottom, and two blank lines.
-        var room = max(0, rows - 4)
-        let bars = fitted(text.bars, to: max(2, room - 4), style)
-        room -= bars.count
-        let legend = fitted(MapLegend(map, keys: keys, style: style).lines.filter { $0.count > 0 }, to: max(0, room - 5), style)
-        room -= legend.count
-        let links = linkLines(most: min(Self.mostLinks, room - 6), style)
-        room -= links.isEmpty ? 0 : links.count + 1
-        let events = eventLines(most: room - 1, columns, style)
-
-        var lines = [title(columns), ""] + bars
-        if !legend.isEmpty, room > 8 { lines.append("") }
-        lines += legend
-        if !links.isEmpty { lines += [""] + links }
-        lines += [""] + events
+        let legend = MapLegend(map, keys: keys, style: style)
+        // From the most important; each makes itself as long as it may be.
+        let parts: [(Int) -> [StyledLine]] = [
+            { most in text.bars(most: most) }, { most in legend.lines(most: most) },
+            { most in linkLines(most: most - 1, style) }, { most in eventLines(most: most, columns, style) },
+        ]
+        // The title and the line at the bottom stand beside the parts.
+        let shares = Self.shares(of: rows - 2, wanted: parts.map { $0(rows).count })
+        var lines = [title(columns)]
+        for (part, share) in zip(parts, shares) where share > 0 { lines += [StyledLine()] + part(share).prefix(share) }
         lines = Array(lines.prefix(max(0, rows - 1)))
         while lines.count < rows - 1 { lines.append("") }
         lines.append(StyledLine("q quits", .faint))
         return lines.suffix(rows).map { $0.cut(to: columns, mark: style.ellipsis) }
+    }
+
+    /// How many lines each part gets of a screen, where a blank line stands before each. A part is left out if there is no room for the
+    /// least of all: links first, then the legend, then events.
+    static func shares(of room: Int, wanted: [Int]) -> [Int] {
+        var shares = wanted.map { min($0, least) }
+        var needed: Int { shares.reduce(0) { $0 + ($1 > 0 ? 1 + $1 : 0) } }
+        for part in [2, 1, 3] where needed > room { shares[part] = 0 }
+        shares[0] = max(0, min(shares[0], room - 1))
+        // Two lines for the map and one for the legend, until they have all; then links, then events.
+        for turns in [[0, 0, 1], [2], [3]] {
+            let hungry = { shares[$0] > 0 && shares[$0] < wanted[$0] }
+            while needed < room, turns.contains(where: hungry) {
+                for part in turns where needed < room && hungry(part) { shares[part] += 1 }
+            }
+        }
+        return shares
     }
 
     private func title(_ columns: Int) -> StyledLine {
@@ -66,16 +82,11 @@ public struct WatchScreen: Sendable {
         return line
     }
 
-    private func fitted(_ lines: [StyledLine], to most: Int, _ style: MapStyle) -> [StyledLine] {
-        guard lines.count > most else { return lines }
-        guard most > 1 else { return Array(lines.prefix(most)) }
-        return lines.prefix(most - 1) + [StyledLine("\(style.ellipsis) \(lines.count - most + 1) more lines", .faint)]
-    }
-
     // MARK: Links
 
     private func linkLines(most: Int, _ style: MapStyle) -> [StyledLine] {
         guard let rates, most > 0 else { return [] }
+        let most = min(most, Self.mostLinks)
         var lines = [StyledLine(columns("LINK", "ROLE", "LISTENER", "COMMANDS", "PER SECOND", "IN/s", "OUT/s"), .heading)]
         for row in rates.rows.prefix(most) {
             let name = String(printable(row.link.listener).prefix(16))
