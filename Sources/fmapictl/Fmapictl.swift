@@ -34,8 +34,8 @@ struct Fmapictl: ParsableCommand {
                 tty:PATH              DSP0253 frames on a terminal, at its speed
 
             VALUES
-              A size is bytes, or a number with KiB, MiB, GiB, TiB (or K, M, G, T;
-              all binary). An address in memory is 0x10000000, 10000000h, or a size.
+              A size is bytes, or a number such as 1.5 with KiB, MiB, GiB, TiB (or K, M,
+              G, T; all binary). An address in memory is 0x10000000, 10000000h, or a size.
               A tag is a UUID, or a name such as llm-weights that stands for one.
 
             EXIT STATUS

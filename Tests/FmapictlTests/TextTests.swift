@@ -13,9 +13,21 @@ import Testing
         #expect(Size.parse(text) == bytes)
     }
 
+    /// A fraction that comes to whole bytes, however long it is.
+    @Test(
+        arguments: [
+            ("1.5GiB", 1536 << 20), ("0.5K", 512), ("1.25 MiB", 1280 << 10), ("2.000T", 2 << 40), ("1.0", 1),
+            ("0.0009765625KiB", 1), ("0.00000000000090949470177292823791503906250T", 1),
+            ("16777215.9999999999990905052982270717620849609375TiB", UInt64.max),
+        ] as [(String, UInt64)])
+    func parsesFractions(text: String, bytes: UInt64) {
+        #expect(Size.parse(text) == bytes)
+    }
+
     @Test(arguments: [
-        "", " ", "GiB", "-1", "+1", "1GB", "1 GB", "1  GiB", "1.5GiB", "1gib", "0x", "0x-1", "0x+1", "1h", "16777216TiB",
-        "18446744073709551616", "99999999999999999999KiB", "٣", "1\n",
+        "", " ", "GiB", "-1", "+1", "1GB", "1 GB", "1  GiB", "1gib", "0x", "0x-1", "0x+1", "1h", "16777216TiB",
+        "18446744073709551616", "99999999999999999999KiB", "٣", "1\n", "1.5", "1.3GiB", "0.1K", "0.00048828125KiB",
+        "1.GiB", ".5GiB", "1.5.GiB", "1..5GiB", "1.-5G", "1.+5G", "1.٣G", "1,5GiB", ".", "16777216.5TiB",
     ])
     func refuses(text: String) {
         #expect(Size.parse(text) == nil)
