@@ -165,7 +165,8 @@ extension Refusal.Reason {
         case .descriptorsNotPossible: "this link cannot carry descriptors"
         case .tooManyDescriptors: "the service has no descriptors left"
         case .memoryFailed: "the memory could not be made or changed"
-        case .badName: "the name is longer than 63 bytes, has control characters, or does not stand for the tag"
+        case .badName:
+            "the name is longer than 63 bytes, has control characters or white space at an end, or does not stand for the tag"
         case .tooManyTraces: "too many traces are open"
         case .unknownLink: "there is no such link"
         case .notDurable: "the change could not be made durable and was undone; the service's log says why"

@@ -35,7 +35,7 @@ extension CommandProcessor {
     public mutating func createBackend(
         tag: Tag, size: UInt64, kind: BackendRequest.Kind, hugePages: Bool, path: String, name: String = ""
     ) throws(Refusal) -> UInt32 {
-        guard name.isEmpty || tag.isNamed(name) else { throw Refusal(.invalidInput, .badName) }
+        guard name.isEmpty || Tag.isName(name) && tag.isNamed(name) else { throw Refusal(.invalidInput, .badName) }
         // C003h must be able to tell path and name again.
         let longest = CommandTable.maximumPayload - GetTaggedBackend.Header.wireSize - name.utf8.count
         guard path.utf8.count <= longest, !path.utf8.contains(0) else { throw Refusal(.invalidInput, .badPath) }

@@ -281,6 +281,9 @@ import Testing
         #expect(words.joined() == expected)
     }
 
-    @Test(arguments: ["", "a\u{0}", "a\nb", "\u{7F}", "\u{85}", String(repeating: "x", count: 64), Tag(7).description])
+    @Test(arguments: [
+        "", "a\u{0}", "a\nb", "\u{7F}", "\u{85}", String(repeating: "x", count: 64), Tag(7).description,
+        " ", "   ", " a", "a ", "\u{3000}a", "a\u{A0}", "a\u{2028}b", "\t", "a\r\n",
+    ])
     func noName(text: String) { #expect(!Tag.isName(text)) }
 }

@@ -108,7 +108,7 @@ import Testing
 
     /// A slip in a UUID does not make a name of it.
     @Test(arguments: [
-        "", "a\nb", String(repeating: "x", count: 64), "11111111-1111-4111-8111-11111111111",
+        "", "a\nb", "   ", " weights", "weights ", String(repeating: "x", count: 64), "11111111-1111-4111-8111-11111111111",
         "11111111-1111-4111-8111-1111111111111",
         "1111111111111111111111111111111", "-1111111-1111-4111-8111-111111111111",
     ])

@@ -136,6 +136,14 @@ class FindingTest(ToolTest):
 
 
 class NameTest(ToolTest):
+    def test_what_is_no_name(self):
+        service = self.device()
+        for name in ["   ", " a", "a ", "a\nb", ""]:
+            done = self.tool(service, "backend", "create", "--name", name, "--size", "2MiB", status=2)
+            self.assertIn("without control characters and without white space at its ends", done.stderr)
+        self.tool(service, "backend", "create", "--name", "a b", "--size", "0.5GiB")
+        self.assertEqual(self.json(service, "backend", "list")["backends"][0]["size"], 1 << 29)
+
     def test_a_name_goes_where_a_tag_goes(self):
         service = self.device()
         created = self.json(service, "backend", "create", "--name", "llm weights/1", "--size", "64MiB")

@@ -34,7 +34,9 @@ extension Tag {
             throw .usage("'\(text)' looks like a UUID, but has \(digits) digits, not 32, or its dashes stand wrong")
         }
         guard isName(text) else {
-            throw .usage("a tag is a UUID, or a name of 1 to \(longestName) bytes without control characters")
+            throw .usage(
+                "a tag is a UUID, or a name of 1 to \(longestName) bytes without control characters and without white space at its ends"
+            )
         }
         return (Tag(name: text), text)
     }

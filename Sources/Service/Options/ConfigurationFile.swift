@@ -112,7 +112,7 @@ struct ConfigurationFile {
             let problem =
                 name == nil || tag != nil
                 ? "needs a tag or a name, which stands for a tag of its own: one of them"
-                : "a name has 1 to \(Tag.longestName) bytes, no control characters, and is not written like a tag"
+                : "a name has 1 to \(Tag.longestName) bytes, no control characters, no white space at its ends, and is not written like a tag"
             draft.add(problem, at: self.place(table.line, "backend"))
             draft.doubtful.insert(.backend)
             return

@@ -28,6 +28,8 @@ extension Refused {
         .create("path of 977 bytes", kind: 1, path: path(977), gets: .invalidInput(.badPath)),
         .create("path of 992 bytes", kind: 1, path: path(992), gets: .invalidInput(.badPath)),
         .create("file of huge pages", kind: 1, flags: 1, path: Array("a".utf8), gets: .invalidInput(.reservedBits)),
+        name("ends in a space", "a ", tag: Tag(name: "a ")),
+        name("of spaces", "  ", tag: Tag(name: "  ")),
         name("that is not the tag's", "llm-weights"),
         name("too long", String(repeating: "x", count: 64)),
         name("written like a tag", "5be13bce-ae34-4a77-b6c3-16df975fcf1a"),
@@ -56,9 +58,9 @@ extension Refused {
         ]
     }
 
-    private static func name(_ label: String, _ name: String) -> Refused {
+    private static func name(_ label: String, _ name: String, tag: Tag = World.unknown) -> Refused {
         let header = CreateTaggedBackend.Header(
-            tag: World.unknown, size: mib(4), kind: .anonymous, nameLength: UInt8(name.utf8.count))
+            tag: tag, size: mib(4), kind: .anonymous, nameLength: UInt8(name.utf8.count))
         return .init(
             "name \(label)", .lazy, .control, .createTaggedBackend, encode(header) + Array(name.utf8),
             gets: .invalidInput(.badName))
