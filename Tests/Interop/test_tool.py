@@ -277,6 +277,19 @@ class WaitingTest(ToolTest):
             self.assertLess(time.monotonic() - begin, 10)
             self.tool(service, "host", "0", "reject")
 
+    def test_a_release_that_is_late(self):
+        service = self.device(device=["--static", "1GiB", "--hosts", "2"])
+        extents = [f"--extent={n * 4}MiB,2MiB" for n in range(4)]
+        self.tool(service, "add", "--to", "0", *extents)
+        self.tool(service, "host", "0", "accept")
+        done = self.tool(service, "release", "--from", "0", *extents, "--wait", "0.1", status=4)
+        self.assertIn("host 0 has given back 0 of 4 extents, 0 B of 8 MiB in 0.1 s; the request stays\n", done.stderr)
+        process, terminal = self.follow(service, "release", "--from", "0", *extents, "--wait", "5")
+        self.read_until(terminal, "host 0 has given back 0 of 4 extents, 0 B of 8 MiB …")
+        self.tool(service, "host", "0", "release", extents[0])
+        self.read_until(terminal, ": host 0 has given back 1 of 4 extents, 2 MiB of 8 MiB in 5 s; the request stays")
+        self.assertEqual(process.wait(PATIENCE), 4)
+
     def test_it_is_told_and_does_not_ask(self):
         """With an empty log of the FM, the number of requests does not grow with the time that the host takes."""
         service = self.device(device=["--static", "1GiB", "--hosts", "2"])

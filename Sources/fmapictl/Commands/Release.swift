@@ -98,13 +98,15 @@ struct Release: ToolCommand {
 
     private func follow(_ watch: ReleaseWatch, for seconds: Double, _ link: inout Link) throws(ClientError) {
         defer { Output.endProgress() }
+        var last: OperationProgress?
         let isReleased = try link.follow(until: Deadline(in: .seconds(seconds))) { link throws(ClientError) -> Bool? in
             guard let progress = try watch.look(&link) else { return true }
+            last = progress
             Output.progress("host \(host) has given back \(progress.text) …")
             return nil
         }
-        guard isReleased != nil else {
-            throw .timeout("host \(host) has not released it in \(seconds.formatted) s; the request stays")
-        }
+        guard isReleased == nil else { return }
+        let how = last.map { "has given back \($0.text)" } ?? "has not released it"
+        throw .timeout("host \(host) \(how) in \(seconds.formatted) s; the request stays")
     }
 }
