@@ -99,11 +99,17 @@ struct Fmapictl: ParsableCommand {
         let code = command.exitCode(for: error)
         let text = command.fullMessage(for: error)
         if code.isSuccess {
-            print(text)
+            print(mended(text))
         } else if !text.isEmpty {
             Output.error(text, prefix: "")
         }
         Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
+    }
+
+    /// The completion for fish, if the text is that, with what `host N` can do behind N: the library (1.8.2) takes it for granted that
+    /// commands come first.
+    private static func mended(_ text: String) -> String {
+        text.replacing(#"for_positional "fmapictl host" -eq 1' -fa"#, with: #"for_positional "fmapictl host" -eq 2' -fa"#)
     }
 }
 
