@@ -217,6 +217,20 @@ class GoldenMessageTest(unittest.TestCase):
                 words = re.sub(r"-(request|response)(-.*)?$|-refused$", "", message.name).replace("-", " ")
                 self.assertTrue(found.info.lower().replace("-", " ").startswith(words), found.info)
 
+    def test_details(self):
+        """The Info column has what the policy makes use of, and nothing that it reserves."""
+        add, release = "Initiate Dynamic Capacity Add request", "Initiate Dynamic Capacity Release request"
+        with_tag = "1 GiB, tag 5c0ffee0-1234-5678-9abc-def012345678"
+        expected = {
+            "add-request-prescriptive": f"{add}, host 1, prescriptive, extents 2",
+            "add-request-free": f"{add}, host 259, free, {with_tag}",
+            "add-request-shared": f"{add}, host 2, enable shared access, {with_tag[7:]}",
+            "release-request-tag": f"{release}, host 1, tag-based, forced, sanitize, {with_tag}",
+            "release-request-prescriptive": f"{release}, host 65535, prescriptive, extents 1",
+        }
+        found = {message.name.removeprefix("initiate-dynamic-capacity-"): shown.info for message, shown in zip(self.messages, self.dissected)}
+        self.assertEqual({name: found[name] for name in expected}, expected)
+
     def test_cut_messages(self):
         """A message cut at any byte is dissected as far as it goes, and malformed unless its vector allows that length."""
         cases = [(message, length) for message in self.messages for length in range(len(message.bytes) - 12)]

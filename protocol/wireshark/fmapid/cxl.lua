@@ -26,7 +26,7 @@ local experts = {
 }
 cxl.experts = experts
 
-local compile, sized_field_step, special_steps = load_part("layouts", fields, messages.structures, experts)
+local compile, sized_field_step, special_steps = load_part("layouts", fields, messages.structures, experts, messages.reserved)
 local record_bytes, capacity_event = compile("record_bytes"), compile(messages.structures.capacity_event)
 function special_steps.record_data(state, tree)
     if state.values.format == names.dynamic_capacity_record then return capacity_event(state, tree) end

@@ -5,7 +5,7 @@
 -- what the Info column says.
 
 --- Returns a compiler of layouts, a constructor of the step of a field as long as a count, and the table of steps written =name.
-local fields, structures, experts = ...
+local fields, structures, experts, reserved = ...
 -- Wireshark may load every script of a plugin folder; this one is a part of ../fmapid.lua and does nothing by itself.
 if type(fields) ~= "table" then return end
 
@@ -37,10 +37,18 @@ local function reserved_step(size)
     end
 end
 
+--- True if another field of the message says so.
+local function is_reserved(state, name)
+    for other, values in pairs(reserved[name] or {}) do
+        if values[state.values[other] or -1] then return true end
+    end
+    return false
+end
+
 local function note(state, name, shown, text, value)
     local field = fields[name]
     state.values[name], state.texts[name] = value, text
-    if shown and text then
+    if shown and text and not is_reserved(state, name) then
         state.info[#state.info + 1] = (field.bare and "" or field.title:lower() .. " ") .. (field.flag and text:lower() or text)
     end
 end

@@ -76,9 +76,9 @@ local commands = {
     [0x5603] = { "Get DC Region Extent Lists", "!host -2 extents_wanted start_index",
         "!host -2 start_index extents_returned extent_total generation -4 extent[extents_returned]" },
     [0x5604] = { "Initiate Dynamic Capacity Add",
-        "!host !selection_policy region !length !tag ?extent_count extent[extent_count]", "" },
+        "!host !selection_policy region !length !tag ?!extent_count extent[extent_count]", "" },
     [0x5605] = { "Initiate Dynamic Capacity Release",
-        "!host !removal_policy|!forced|!sanitizes -1 !length !tag ?extent_count extent[extent_count]", "" },
+        "!host !removal_policy|!forced|!sanitizes -1 !length !tag ?!extent_count extent[extent_count]", "" },
     [0x5606] = { "Dynamic Capacity Add Reference", "!tag", "" },
     [0x5607] = { "Dynamic Capacity Remove Reference", "!tag", "" },
     [0x5608] = { "Dynamic Capacity List Tags", "start_index maximum",
@@ -95,6 +95,13 @@ local commands = {
     [0xC012] = { "Open Trace", "!link_id", "-8" },
     [0xC013] = { "List Host Extents", "!host -2 maximum start", "!host more -1 returned -8 held[returned]" },
     [0xC020] = { "Get Extent Descriptor", "!start", "!start !length offset huge_pages|is_file -7" },
+}
+
+-- Where a field is reserved: field = { other field = { values of that } }. It is then not in the Info column.
+local reserved = {
+    length = { selection_policy = { [2] = true, [3] = true }, removal_policy = { [1] = true } },
+    tag = { selection_policy = { [2] = true }, removal_policy = { [1] = true } },
+    extent_count = { selection_policy = { [0] = true, [1] = true, [3] = true }, removal_policy = { [0] = true } },
 }
 
 -- name, type, title, and what values mean (the name of a table above). Types:
@@ -302,4 +309,4 @@ effect_10 flag16:0400 Configuration change after conventional reset
 effect_11 flag16:0800 Configuration change after CXL reset
 ]]
 
-return { commands = commands, structures = structures, fields = fields }
+return { commands = commands, structures = structures, fields = fields, reserved = reserved }
