@@ -45,12 +45,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        .testTarget(name: "CXLWireTests", dependencies: ["CXLWire"], swiftSettings: strict),
-        .testTarget(name: "MCTPTests", dependencies: ["MCTP"], swiftSettings: strict),
-        .testTarget(name: "DeviceModelTests", dependencies: ["DeviceModel"], swiftSettings: strict),
-        .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface"], swiftSettings: strict),
+        // What several test targets and the fuzz targets need.
+        .target(name: "TestSupport", dependencies: ["DeviceModel"], path: "Tests/Support", swiftSettings: strict),
+        .testTarget(name: "CXLWireTests", dependencies: ["CXLWire", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "MCTPTests", dependencies: ["MCTP", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "DeviceModelTests", dependencies: ["DeviceModel", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),
-        .testTarget(name: "StoreTests", dependencies: ["CXLWire", "DeviceModel", "Store"], swiftSettings: strict),
+        .testTarget(name: "StoreTests", dependencies: ["CXLWire", "DeviceModel", "Store", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ServiceTests",
             dependencies: ["CLinux", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Memory", "Service"],
@@ -58,7 +60,7 @@ let package = Package(
         .testTarget(
             name: "FmapictlTests",
             // The executables are run, not imported.
-            dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP", "fmapictl", "fmapid"],
+            dependencies: ["CLinux", "ControlClient", "CXLWire", "MCTP", "TestSupport", "fmapictl", "fmapid"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
@@ -82,7 +84,7 @@ if Context.environment["FMAPID_FUZZ_TARGETS"] != nil {
         .target(name: "CFuzz", path: "Fuzz/CFuzz"),
         .executableTarget(
             name: "fmapid-fuzz",
-            dependencies: ["CFuzz", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Service", "Store"],
+            dependencies: ["CFuzz", "CXLWire", "MCTP", "DeviceModel", "CommandInterface", "Service", "Store", "TestSupport"],
             path: "Fuzz/Sources", swiftSettings: strict),
     ]
 }

@@ -1,4 +1,5 @@
 import Testing
+import TestSupport
 
 @testable import CXLWire
 
@@ -86,7 +87,7 @@ import Testing
     }
 
     @Test func randomPayloadsNeverTrap() {
-        var random = SplitMix64(seed: 0xC0FFEE)
+        var random = RandomNumbers(seed: 0xC0FFEE)
         for (kind, decoder) in decoders {
             for _ in 0..<500 {
                 let length = Int.random(in: 0...160, using: &random)
@@ -96,7 +97,7 @@ import Testing
     }
 
     @Test func damagedMessagesNeverTrap() throws {
-        var random = SplitMix64(seed: 0xDECAF)
+        var random = RandomNumbers(seed: 0xDECAF)
         for message in GoldenMessage.all where !message.payload.isEmpty {
             let kind = MessageKind(opcode: message.opcode, direction: message.direction)
             let decoder = try #require(decoders[kind])
@@ -116,7 +117,7 @@ import Testing
     }
 
     @Test func randomHeadersNeverTrap() throws {
-        var random = SplitMix64(seed: 0xFEED)
+        var random = RandomNumbers(seed: 0xFEED)
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
             let span = unsafe bytes.span.bytes
@@ -133,20 +134,5 @@ import Testing
             let again = unsafe encoded.span.bytes
             #expect(CCIHeader(block: again) == header)
         }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -2,6 +2,7 @@ import CXLWire
 import DeviceModel
 import Foundation
 import Testing
+import TestSupport
 
 @testable import CommandInterface
 
@@ -17,7 +18,7 @@ struct FuzzTests {
 
     @Test(arguments: World.allCases, seeds)
     func noise(_ world: World, _ seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let rig = try world.rig()
         let links = links(rig)
         for _ in 0..<4000 {
@@ -42,7 +43,7 @@ struct FuzzTests {
     /// Good requests with a few bytes wrong.
     @Test(arguments: seeds)
     func mutations(_ seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let rig = try World.lazy.rig()
         let links = links(rig)
         let fresh = rig.processor.device

@@ -1,5 +1,6 @@
 import CXLWire
 import Testing
+import TestSupport
 
 @testable import DeviceModel
 

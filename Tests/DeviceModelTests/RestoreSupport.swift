@@ -45,20 +45,6 @@ struct RowCollector: ChangeSink {
         return state
     }
 
-    /// Takes the rows that a device was restored from.
-    mutating func put(_ state: DeviceState) {
-        device = state.device
-        for row in state.regions { put(row) }
-        for row in state.hosts { put(row) }
-        for row in state.extents { put(row) }
-        for row in state.objects { put(row) }
-        for row in state.tags { put(row) }
-        for row in state.backends { put(row) }
-        for row in state.offers { put(row) }
-        for row in state.events { put(row) }
-        for row in state.history { put(row) }
-    }
-
     mutating func put(_ row: DeviceRow) { device = row }
     mutating func put(_ row: RegionRow) { regions[row.index] = row }
     mutating func put(_ row: HostRow) { hosts[row.host] = row }

@@ -1,5 +1,6 @@
 import CXLWire
 import Testing
+import TestSupport
 
 @testable import ControlClient
 
@@ -57,16 +58,12 @@ import Testing
     /// Whatever the sizes, every piece is seen or counted, and no column is lost.
     @Test(arguments: 1...40)
     func everyPieceIsSeen(seed: Int) {
-        var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15
-        func random(_ below: UInt64) -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return (state >> 33) % below
-        }
+        var random = RandomNumbers(seed: UInt64(seed))
         var pieces: [(UInt64, UInt64, Tag, ExtentState)] = []
         var position: UInt64 = 0
         while pieces.count < 30, position < 1000 {
-            let start = position + random(20)
-            let length = 1 + random(random(2) == 0 ? 4 : 90)
+            let start = position + UInt64(random.below(20))
+            let length = 1 + UInt64(random.below(random.chance(50) ? 4 : 90))
             guard start + length <= 1000 else { break }
             pieces.append((start, length, firstTag, .accepted))
             position = start + length

@@ -1,5 +1,6 @@
 import MCTP
 import Testing
+import TestSupport
 
 /// Fragmenting and serial encoding beyond the vectors: sizes, bounds, and room that is too small.
 @Suite struct EncodingTests {
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test func frameBoundsHold() {
-        var random = Random(seed: 3)
+        var random = RandomNumbers(seed: 3)
         for length in 0...255 {
             for packet in [[UInt8](repeating: 0x7d, count: length), random.spikyBytes(length)] {
                 let bound = SerialEncoder.bound(length)
@@ -85,7 +86,7 @@ import Testing
 
     /// Linux closes its link for good on a frame of more than 74 bytes, or on a flag too many.
     @Test func framesAreWhatLinuxAccepts() {
-        var random = Random(seed: 4)
+        var random = RandomNumbers(seed: 4)
         for size in [0, 63, 64, 200, 4096] {
             let stream = frames(Message(header: Self.header, body: random.bytes(size)))
             var position = 0

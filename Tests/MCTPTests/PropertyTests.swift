@@ -1,12 +1,13 @@
 import MCTP
 import Testing
+import TestSupport
 
 /// What holds for random input. Every seed is fixed, so a failure repeats.
 @Suite struct PropertyTests {
     /// Messages of several peers and all tags, cut into packets of different sizes and interleaved, come out whole.
     @Test(arguments: 0..<30 as Range<UInt64>)
     func interleavedMessagesComeOut(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let station = Station(.init(eid: 9))
         var expected: [Message] = []
         var received: [Message] = []
@@ -39,7 +40,7 @@ import Testing
     /// A lost or doubled packet loses its message and no other.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func lostPacketsLoseOnlyTheirMessage(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let station = Station(.init(eid: 9))
         for _ in 0..<200 {
             let message = randomMessage(&random)
@@ -61,7 +62,7 @@ import Testing
     /// The same packets, wherever the stream of frames is cut.
     @Test(arguments: 0..<30 as Range<UInt64>)
     func cutsDoNotMatter(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = RandomNumbers(seed: seed)
         var packets: [[UInt8]] = []
         var stream: [UInt8] = []
         for _ in 0..<60 {
@@ -96,7 +97,7 @@ import Testing
     /// come out again once as many bytes have passed as a frame can have.
     @Test(arguments: 0..<100 as Range<UInt64>)
     func damageIsConfined(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let receiver = Receiver()
         for round in 0..<20 {
             let damaged = damage(frame(packet(round, 0xdd, &random)), &random)
@@ -127,7 +128,7 @@ import Testing
     /// line falls silent.
     @Test(arguments: 0..<50 as Range<UInt64>)
     func theNextGoodFrameComesOut(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let receiver = Receiver()
         for round in 0..<40 {
             var damaged = frame(packet(round, 0xdd, &random))
@@ -140,10 +141,10 @@ import Testing
         }
     }
 
-    /// Random bytes, with what frames are made of among them.
+    /// RandomNumbers bytes, with what frames are made of among them.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func noiseNeverTraps(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let receiver = Receiver()
         let station = Station(.init(eid: 9, maximumMessage: 200))
         for _ in 0..<400 {
@@ -156,10 +157,10 @@ import Testing
         }
     }
 
-    /// Random packets, most of them with a header that gets somewhere.
+    /// RandomNumbers packets, most of them with a header that gets somewhere.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func strangePacketsNeverTrap(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = RandomNumbers(seed: seed)
         let station = Station(.init(eid: 9, maximumMessage: 200, paddedPackets: seed % 2 == 0))
         for _ in 0..<3000 {
             var packet = random.bytes(Int.random(in: 0...100, using: &random))
@@ -184,9 +185,9 @@ import Testing
         #expect(station.eid == 9 || station.eid >= 8)
     }
 
-    // MARK: - Random parts
+    // MARK: - RandomNumbers parts
 
-    private func randomMessage(_ random: inout Random) -> Message {
+    private func randomMessage(_ random: inout RandomNumbers) -> Message {
         let header = MessageHeader(
             destination: [0, 9].randomElement(using: &random) ?? 9, source: [0, 8, 10, 254].randomElement(using: &random) ?? 8,
             tag: UInt8.random(in: 0...7, using: &random), tagOwner: Bool.random(using: &random),
@@ -195,12 +196,12 @@ import Testing
     }
 
     /// A packet that can be told from others: its round and number are in it.
-    private func packet(_ round: Int, _ number: UInt8, _ random: inout Random) -> [UInt8] {
+    private func packet(_ round: Int, _ number: UInt8, _ random: inout RandomNumbers) -> [UInt8] {
         [0x01, 0x09, 0x08, 0xc8, 0x08, UInt8(round), number] + random.spikyBytes(Int.random(in: 0...61, using: &random))
     }
 
     /// A frame with bytes changed, cut off or put in, so that it is not a frame any more.
-    private func damage(_ frame: [UInt8], _ random: inout Random) -> [UInt8] {
+    private func damage(_ frame: [UInt8], _ random: inout RandomNumbers) -> [UInt8] {
         var bytes = frame
         switch Int.random(in: 0..<4, using: &random) {
         case 0:
@@ -216,7 +217,7 @@ import Testing
         return bytes
     }
 
-    private static func other(_ byte: UInt8, _ random: inout Random) -> UInt8 {
+    private static func other(_ byte: UInt8, _ random: inout RandomNumbers) -> UInt8 {
         byte ^ UInt8.random(in: 1...255, using: &random)
     }
 }

@@ -1,5 +1,6 @@
 import MCTP
 import Testing
+import TestSupport
 
 /// Frames against an encoder that takes one byte, and one bit of the check sequence, after the other.
 @Suite struct SecondEncoderTests {
@@ -28,7 +29,7 @@ import Testing
     }
 
     @Test func packetsOfEveryLength() {
-        var random = Random(seed: 11)
+        var random = RandomNumbers(seed: 11)
         for length in 0...255 {
             for packet in [random.bytes(length), random.spikyBytes(length), [UInt8](repeating: 0x7e, count: length)] {
                 #expect(frame(packet) == Self.second(packet), "\(hex(packet))")
@@ -37,7 +38,7 @@ import Testing
     }
 
     @Test func messagesOfEveryLength() {
-        var random = Random(seed: 12)
+        var random = RandomNumbers(seed: 12)
         for length in 0...300 {
             for owner in [true, false] {
                 let header = MessageHeader(
@@ -50,7 +51,7 @@ import Testing
 
     /// What the second encoder makes is understood, each packet in a frame of its own and all of them in one piece.
     @Test func framesAreUnderstood() throws {
-        var random = Random(seed: 13)
+        var random = RandomNumbers(seed: 13)
         let packets = (4...255).flatMap { [random.bytes($0), random.spikyBytes($0)] }
         for packet in packets { #expect(Receiver().take(Self.second(packet)) == [packet]) }
         let all = Receiver()

@@ -1,5 +1,6 @@
 import MCTP
 import Testing
+import TestSupport
 
 /// What a serial receiver accepts beyond the vectors, what it rejects, and that it finds back.
 @Suite struct SerialDecoderTests {
@@ -125,7 +126,7 @@ import Testing
     }
 
     @Test func everyLengthGoesThrough() throws {
-        var random = Random(seed: 1)
+        var random = RandomNumbers(seed: 1)
         for length in Packet.headerLength...255 {
             for packet in [random.bytes(length), random.spikyBytes(length), [UInt8](repeating: 0x7e, count: length)] {
                 let framed = frame(packet)
@@ -139,7 +140,7 @@ import Testing
 
     /// A peer that reads DSP0253 as escaping the length and the check sequence too.
     @Test func everythingEscapedIsAccepted() throws {
-        var random = Random(seed: 2)
+        var random = RandomNumbers(seed: 2)
         for length in Packet.headerLength...255 {
             let packet = [0x01] + random.spikyBytes(length - 1)
             let checked = [0x01, UInt8(length)] + packet

@@ -1,6 +1,7 @@
 import DeviceModel
 import Foundation
 import Testing
+import TestSupport
 
 @testable import Store
 

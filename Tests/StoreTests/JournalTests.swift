@@ -1,6 +1,7 @@
 import DeviceModel
 import Glibc
 import Testing
+import TestSupport
 
 @testable import Store
 
@@ -42,7 +43,7 @@ import Testing
         let store = try Store(path: directory.database)
         var random = RandomNumbers(seed: seed)
         var writer = RowWriter()
-        random.rows().putAll(into: &writer)
+        random.rows().put(into: &writer)
         let good = writer.changes.bytes
         // The end of a change is an end as good as any.
         #expect(throws: ChangeReader.broken) { try store.journal.apply(good.dropLast(1) as [UInt8]) }

@@ -1,6 +1,7 @@
 import CXLWire
 import DeviceModel
 import Testing
+import TestSupport
 
 @testable import Store
 
@@ -14,7 +15,7 @@ import Testing
         do {
             let store = try Store(path: directory.database)
             var writer = RowWriter()
-            state.putAll(into: &writer)
+            state.put(into: &writer)
             // Some lists have the changes of both rounds, of which the last count.
             if random.chance(50) {
                 try store.journal.apply(writer.changes.bytes)
@@ -23,7 +24,7 @@ import Testing
             }
             // Rows of the same keys take their place, and some are deleted.
             state = random.rows()
-            state.putAll(into: &writer)
+            state.put(into: &writer)
             state.deleteSome(from: &writer, &random)
             try store.journal.apply(writer.changes.bytes)
             #expect(try store.load() == state)
@@ -63,7 +64,7 @@ import Testing
         var random = RandomNumbers(seed: 1)
         let store = try Store(path: directory.database)
         var writer = RowWriter()
-        random.rows().putAll(into: &writer)
+        random.rows().put(into: &writer)
         try store.journal.apply(writer.changes.bytes)
         try store.database.run(sql)
         let found = #expect(throws: StoreError.self) { try store.load() }
@@ -72,19 +73,6 @@ import Testing
 }
 
 extension DeviceState {
-    func putAll(into writer: inout RowWriter) {
-        if let device { writer.put(device) }
-        for row in regions { writer.put(row) }
-        for row in hosts { writer.put(row) }
-        for row in extents { writer.put(row) }
-        for row in objects { writer.put(row) }
-        for row in tags { writer.put(row) }
-        for row in backends { writer.put(row) }
-        for row in offers { writer.put(row) }
-        for row in events { writer.put(row) }
-        for row in history { writer.put(row) }
-    }
-
     mutating func deleteSome(from writer: inout RowWriter, _ random: inout RandomNumbers) {
         writer.delete(extent: extents.remove(at: random.below(extents.count)).slot)
         writer.delete(object: objects.remove(at: random.below(objects.count)).slot)

@@ -1,5 +1,6 @@
 import DeviceModel
 import Testing
+import TestSupport
 
 @testable import Store
 

@@ -1,6 +1,7 @@
 import CXLWire
 import DeviceModel
 import Foundation
+import TestSupport
 
 // Names that several imported modules have; here they mean these.
 typealias Tag = CXLWire.Tag
@@ -20,25 +21,7 @@ final class TemporaryDirectory {
     var database: String { path + "/fmapid.db" }
 }
 
-/// SplitMix64, so that a seed reproduces a failure.
-struct RandomNumbers: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// A number in `0..<bound`; `bound > 0`.
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
-    mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-
+extension RandomNumbers {
     /// Any number; often one at the edge of its range.
     mutating func number<T: FixedWidthInteger>() -> T {
         switch below(4) {

@@ -1,4 +1,5 @@
 import CXLWire
+import TestSupport
 
 @testable import CommandInterface
 @testable import DeviceModel
@@ -18,7 +19,7 @@ struct Rig: ~Copyable {
     init(_ configuration: DeviceConfiguration, _ start: Device, from state: DeviceState = DeviceState()) {
         self.configuration = configuration
         var device = start
-        rows.put(state)
+        state.put(into: &rows)
         audit.restart(with: device.memoryObjects)
         device.trackChanges()
         device.drainChanges(into: &rows)

@@ -1,5 +1,6 @@
 import CXLWire
 import Glibc
+import TestSupport
 
 @testable import DeviceModel
 @testable import Store
@@ -60,16 +61,7 @@ enum DatabaseFile {
 
     private static func write(_ state: DeviceState, to store: Store) throws {
         var writer = RowWriter()
-        if let row = state.device { writer.put(row) }
-        for row in state.regions { writer.put(row) }
-        for row in state.hosts { writer.put(row) }
-        for row in state.extents { writer.put(row) }
-        for row in state.objects { writer.put(row) }
-        for row in state.tags { writer.put(row) }
-        for row in state.backends { writer.put(row) }
-        for row in state.offers { writer.put(row) }
-        for row in state.events { writer.put(row) }
-        for row in state.history { writer.put(row) }
+        state.put(into: &writer)
         try store.journal.apply(writer.changes.bytes)
     }
 

@@ -1,6 +1,7 @@
 import CXLWire
 import DeviceModel
 import Testing
+import TestSupport
 
 @testable import CommandInterface
 
@@ -8,7 +9,7 @@ import Testing
 struct Walk {
     let rig: Rig
     let kind: DeviceConfiguration.Kind
-    var random: SeededGenerator
+    var random: RandomNumbers
     var successes = 0
     private var audit = MemoryAudit()
     private var before: Dump
@@ -22,7 +23,7 @@ struct Walk {
                 kind: kind, capacity: gib(1), hosts: 3, regions: 2, sharableRegions: [1],
                 limits: Limits(extents: 40, tags: 7, eventRecords: 48, offersPerHost: 3)))
         self.kind = kind
-        random = SeededGenerator(seed: seed)
+        random = RandomNumbers(seed: seed)
         if kind == .lazy { for number in 1...4 { rig.create(tag(number), mib(2) * UInt64(number)) } }
         before = rig.dump()
         _ = audit.take(rig.memory.takeCalls(), fails: false)

@@ -1,4 +1,5 @@
 import CXLWire
+import TestSupport
 
 @testable import DeviceModel
 
