@@ -17,6 +17,7 @@ public final class DurableState: Durability {
     private let memory: MemoryBank
     private let log: Log
     private var retryAt: UInt64?
+    private var hasToldOfFolding = false
 
     /// Opens or makes `fmapid.db` in `directory`, which is made if its parent exists.
     public init(
@@ -75,6 +76,10 @@ public final class DurableState: Durability {
             throw CommitFailure("\(error) (SQLite \(error.code))")
         }
         memory.noteCommitted()
+        if let failure = store.foldingFailure, !hasToldOfFolding {
+            log.write(.warning, "changes wait in the journal of the state, which grows: \(failure)", .notFolded)
+        }
+        hasToldOfFolding = store.foldingFailure != nil
     }
 
     public func restore(_ processor: inout CommandProcessor) {

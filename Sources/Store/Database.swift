@@ -123,7 +123,7 @@ final class Database {
                     // An empty slice may have no address, which SQLite takes for NULL.
                     let base = unsafe $0.baseAddress?.assumingMemoryBound(to: CChar.self)
                     return unsafe base.map { text in
-                        unsafe sqlite3_bind_text(statement, index, text, Int32(place.count), transient)
+                        unsafe sqlite3_bind_text(statement, index, text, Int32(clamping: place.count), transient)
                     }
                         ?? sqlite3_bind_text(statement, index, "", 0, transient)
                 }

@@ -6,8 +6,8 @@ struct Journal {
     struct Limits {
         /// Bytes of changes from which on commits fold them.
         var folded = 16 << 10
-        /// Bytes from which on a commit folds all of them, so that they do not stay in memory for long: that takes no longer than the
-        /// commit took that brought so many.
+        /// Bytes from which on a commit folds all of them, so that they do not stay in memory for long. So many come from a commit that
+        /// is long itself, or were left by a service whose folding had failed.
         var foldedAtOnce = 1 << 20
         /// Bytes beyond which nothing is committed before they are folded: then folding has failed again and again.
         var largest = 16 << 20
@@ -32,14 +32,25 @@ struct Journal {
         read = try database.prepare("SELECT changes, number FROM journal ORDER BY number")
         clear = try database.prepare("DELETE FROM journal WHERE number <= ?1")
         statements = try RowStatements(database)
-        try reset()
+        try measure()
     }
 
-    /// Finds its size again, after a transaction was undone, and begins to fold from the first change.
-    mutating func reset() throws(StoreError) {
+    /// Goes back to the size that it had before a transaction that was undone, and begins to fold from the first change.
+    mutating func reset(to size: Int) {
         folding = nil
+        self.size = size
+    }
+
+    private mutating func measure() throws(StoreError) {
         var size: Int64 = 0
-        try database.forEachRow(of: "SELECT ifnull(sum(length(CAST(changes AS BLOB))), 0) FROM journal") { size = $0.integer(0) }
+        var last: Int64 = 0
+        let query = "SELECT ifnull(sum(length(CAST(changes AS BLOB))), 0), ifnull(max(number), 0) FROM journal"
+        try database.forEachRow(of: query) { row in
+            size = row.integer(0)
+            last = row.integer(1)
+        }
+        // Behind the highest number of all SQLite would give new entries any. What is as long as that is not ours either.
+        guard size <= Int32.max, last < 1 << 62 else { throw ChangeReader.broken }
         self.size = Int(size)
     }
 
@@ -54,14 +65,16 @@ struct Journal {
 
     /// Brings the tables nearer to what they should be, after a commit of so many changes.
     ///
-    /// What is folded grows by twice what is made, so the journal does not grow without end.
+    /// Twice as many as were made, so the journal does not grow without end.
     mutating func foldSlice(after changes: Int) throws(StoreError) {
         try fold(most: size >= limits.foldedAtOnce ? .max : Self.slice + 2 * changes)
     }
 
     /// Brings the tables up to date.
     mutating func fold() throws(StoreError) {
-        while size > 0 { try fold(most: .max) }
+        // What is under way, and what came meanwhile.
+        if isFolding { try fold(most: .max) }
+        if size > 0 { try fold(most: .max) }
     }
 
     private mutating func fold(most: Int) throws(StoreError) {

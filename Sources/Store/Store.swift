@@ -13,6 +13,9 @@ public final class Store {
     private let limits: Journal.Limits
     /// Size of the journal from which on commits fold.
     private var foldAt: Int
+    /// Why the last commit that tried could not fold the journal, which grows until one can; nil if nothing is wrong.
+    public private(set) var foldingFailure: StoreError?
+    private var hasCommitted = false
     private let begin: Database.Statement
     private let end: Database.Statement
     private let setSetting: Database.Statement
@@ -82,8 +85,7 @@ public final class Store {
         }
     }
 
-    /// Pages of the write-ahead log (16 MiB) from which on SQLite moves them to the database: as seldom as the journal is folded, for the
-    /// same reason.
+    /// Pages of the write-ahead log (16 MiB) from which on SQLite moves them to the database: seldom, since a commit waits for it.
     private static let checkpointedPages = 4000
 
     private static func useLog(_ database: Database) throws(StoreError) {
@@ -100,8 +102,8 @@ public final class Store {
                 + "PRAGMA user_version=\(Schema.version); COMMIT")
     }
 
-    /// Others who open the file find everything in its tables.
-    deinit { try? fold() }
+    /// Others who open the file find everything in its tables; but who could not use what he found leaves it as it was.
+    deinit { if hasCommitted { try? fold() } }
 
     /// All that is durable.
     public func load() throws(StoreError) -> DeviceState {
@@ -109,7 +111,11 @@ public final class Store {
             // What waits in the journal is put into the tables, but not for good: nothing is written, even if nothing can be. SQLite takes
             // notice of the pragma before the transaction only: after it, changed pages that the cache has no room for go to the log.
             try database.run("PRAGMA cache_spill=OFF; BEGIN")
-            defer { try? database.run("ROLLBACK; PRAGMA cache_spill=ON") }
+            defer {
+                // After some errors SQLite has rolled back already.
+                if database.isInTransaction { try? database.run("ROLLBACK") }
+                try? database.run("PRAGMA cache_spill=ON")
+            }
             try journal.apply()
             return try RowReader(database: database).read()
         } catch {
@@ -125,19 +131,26 @@ public final class Store {
             try checkFiles()
             device.drainChanges(into: &writer)
             defer { writer.removeAll() }
-            guard journal.size >= foldAt || journal.isFolding else { return try write(settings, folds: false) }
+            guard journal.size + writer.changes.bytes.count >= foldAt || journal.isFolding else {
+                return try write(settings, folds: false)
+            }
             // Commits do not depend on folding while the journal may still grow; what fails is tried again later.
             do throws(StoreError) {
                 try write(settings, folds: true)
                 foldAt = limits.folded
+                foldingFailure = nil
             } catch {
                 guard journal.size <= limits.largest else { throw error }
-                foldAt = journal.size + limits.folded
+                foldAt = min(2 * max(journal.size, limits.folded), limits.largest)
                 try write(settings, folds: false)
+                foldingFailure = Self.error(error, path)
             }
         } catch {
-            // If the log was written and only the sync failed, the next start would find the transaction in it. This empties the log;
-            // and on a full disk it gives back its space. Where the disk refuses everything, it fails too.
+            // If the log was written and only the sync failed, the next start would find the transaction in it. Another that changes
+            // nothing is written over it: that may fail to be synced as well, and does its work all the same.
+            try? database.run("BEGIN IMMEDIATE; PRAGMA user_version=\(Schema.version); COMMIT")
+            if database.isInTransaction { try? database.run("ROLLBACK") }
+            // On a full disk, emptying the log gives back its space.
             try? database.run("PRAGMA wal_checkpoint(TRUNCATE)")
             throw Self.error(error, path)
         }
@@ -153,6 +166,7 @@ public final class Store {
                 try setSetting.run()
             }
         }
+        hasCommitted = true
     }
 
     private func fold() throws(StoreError) {
@@ -161,13 +175,14 @@ public final class Store {
 
     /// Runs `body` in a transaction, of which nothing is left if anything fails.
     private func transaction(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        let size = journal.size
         do throws(StoreError) {
             try begin.run()
             try body()
             try end.run()
         } catch {
             if database.isInTransaction { try? database.run("ROLLBACK") }
-            try? journal.reset()
+            journal.reset(to: size)
             throw error
         }
     }

@@ -26,6 +26,8 @@ public enum Event: String, Sendable, CaseIterable {
     case refused = "abef2f77bfd349d3828be374c319de0b"
     /// Changes could not be committed.
     case notDurable = "3ebba4fb4f66447795e7ed29a3ae6ae5"
+    /// Changes are durable, but wait in the journal of the state, which grows.
+    case notFolded = "b3263041ebc44cadbb6254734c6b9aec"
     /// The state can be neither written nor read.
     case unreadable = "9d146b4bae6a4d269d46a10e5e5e183b"
     /// Bytes of a backend or of an extent are gone.
