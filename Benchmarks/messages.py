@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 import programs  # noqa: F401  (its search path has the peer)
-from fmapid_peer import CCI, FM_API, PACKET_PAYLOAD, SERIAL_PAYLOAD, encode_command
-from mctp import Message, encode_frame, fragments
+from fmapid_peer import CCI, FM_API, PACKET_PAYLOAD, PATIENCE, SERIAL_PAYLOAD, encode_command
+from mctp import FrameDecoder, Message, Packet, encode_frame, fragments
 
 KINDS = {"packet": socket.SOCK_SEQPACKET, "stream": socket.SOCK_STREAM}
 TYPES = {"packet": "seqpacket", "stream": "stream"}
@@ -32,15 +32,14 @@ def answer(path: str, link: str, message: bytes, refused: bool = False) -> str:
     with socket.socket(socket.AF_UNIX, KINDS[link]) as connection:
         connection.connect(path)
         connection.send(message)
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         data = connection.recv(65536)
-        # Of a stream, what follows is on its way.
-        connection.settimeout(0.05)
-        while link == "stream":
-            try:
-                data += connection.recv(65536)
-            except TimeoutError:
-                break
+        # A stream may bring it in pieces: its last packet says that it is the last.
+        decoder, fed = FrameDecoder(), data
+        while link == "stream" and not any(Packet.decode(packet).end for packet in decoder.feed(fed)):
+            if not (fed := connection.recv(65536)):
+                raise ConnectionError(f"closed in the answer to {message.hex()}")
+            data += fed
     code = data[13:15] if link == "packet" else data[16:18]
     if any(code) and not refused:
         raise RuntimeError(f"return code {code.hex()} to {message.hex()}")

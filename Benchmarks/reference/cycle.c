@@ -188,7 +188,7 @@ static void cycles(const char *fm_path, uint64_t duration) {
     uint64_t start = now_ns(), end = start + duration, steps = 0, most = (uint64_t)cycles_per_round * 4;
     int rest = 1;
     for (int pair = 0; pair < pairs; pair++) fill_window(&fm[pair]);
-    while (now_ns() < end && steps < most) {
+    while (!steps || (now_ns() < end && steps < most)) {
         if (pairs * slots == 1) {
             struct link *l = fm[0].flights ? &fm[0] : &host[0];
             steps += take_answers(l, 0);

@@ -3,7 +3,7 @@
 //     load PATH seqpacket|stream LINKS DEPTH MILLISECONDS|nCOUNT ANSWER-HEX REQUEST-HEX... [--every MICROSECONDS]
 //
 // Every link sends the requests in turn, each as soon as the answer to the one DEPTH places before it has come. All answers must
-// have ANSWER's size, and a link's first one its bytes. nCOUNT sends COUNT requests on each link. --every sends at
+// have ANSWER's size, and a link's first one its bytes. nCOUNT sends COUNT requests on each link. One is answered at least. --every sends at
 // random times with this mean (one link, one in flight); a request that had to wait for the answer
 // to the one before counts from the time that it was due, so a stall is not one slow request but all that it held up.
 // Prints one JSON object: requests, seconds, latencies in ns.
@@ -121,7 +121,7 @@ int main(int argc, char **argv) {
     uint64_t wanted = per_link == UINT64_MAX ? UINT64_MAX : per_link * links, due = start;
     if (every) {
         uint64_t state = 0x9E3779B97F4A7C15u;
-        while (now_ns() < end && answered < wanted) {
+        while ((!answered || now_ns() < end) && answered < wanted) {
             state = state * 6364136223846793005u + 1442695040888963407u;
             due += every / 2 + (state >> 33) % every;
             int late = now_ns() > due;
@@ -131,7 +131,7 @@ int main(int argc, char **argv) {
         }
     } else {
         for (unsigned i = 0; i < links; i++) send_more(&all[i], depth, now_ns());
-        while (answered < wanted && (end == UINT64_MAX || now_ns() < end)) {
+        while (answered < wanted && (!answered || end == UINT64_MAX || now_ns() < end)) {
             if (links == 1) {
                 answered += exchange(&all[0]);
                 continue;

@@ -8,7 +8,7 @@ enum Limit {
     static let linksPerListener = 64
     /// Bytes that a stream link keeps of what it read and has not decoded.
     static let receiveBuffer = 8 * 1024
-    /// Silence (ns) after which an unfinished frame is given up when more bytes come.
+    /// Silence (ns) after which an unfinished frame is given up when bytes come that do not complete it.
     static let frameGap: UInt64 = 100_000_000
     /// Bytes of answers that wait for one peer to read them.
     static let sendBuffer = 64 * 1024

@@ -118,7 +118,7 @@ import Testing
     }
 
     @Test func aStopEndsIt() throws {
-        let stop = Descriptor(owning: eventfd(1, 0))
+        let stop = Descriptor(owning: eventfd(1, Int32(EFD_CLOEXEC)))
         #expect(throws: ClientError.interrupted) { try decide("sleep 1000", stop: stop.number) }
     }
 }

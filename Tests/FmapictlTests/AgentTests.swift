@@ -7,7 +7,7 @@ import Testing
 /// The agent of a host and its inbox.
 @Suite struct AgentTests {
     let host = FakeHost()
-    static let soon = Deadline(in: .seconds(10))
+    static let soon = Deadline(in: .seconds(60))
     static let now = Deadline(in: .zero)
 
     func agent() -> HostAgent { HostAgent(host.device().link()) }
@@ -220,7 +220,7 @@ import Testing
         host.post(.forcedCapacityRelease, Self.extents(3, 1))
         host.post(.regionConfigurationUpdated, Self.extents(0, 1))
         host.lose()
-        let stop = Descriptor(owning: eventfd(1, 0))
+        let stop = Descriptor(owning: eventfd(1, Int32(EFD_CLOEXEC)))
         var agent = agent()
         var kinds: [String] = []
         try agent.run(
@@ -242,7 +242,7 @@ import Testing
         host.hold(Self.extents(0, 2))
         host.post(.releaseCapacity, Self.extents(0, 2))
         host.post(.addCapacity, Self.extents(20, 1))
-        let stop = Descriptor(owning: eventfd(1, 0))
+        let stop = Descriptor(owning: eventfd(1, Int32(EFD_CLOEXEC)))
         var agent = agent()
         var kinds: [String] = []
         try agent.run(
@@ -260,7 +260,7 @@ import Testing
 
     @Test func atTheEndAllIsGivenBack() throws {
         host.hold(Self.extents(0, 3))
-        let stop = Descriptor(owning: eventfd(1, 0))
+        let stop = Descriptor(owning: eventfd(1, Int32(EFD_CLOEXEC)))
         var agent = agent()
         var kinds: [String] = []
         try agent.run(

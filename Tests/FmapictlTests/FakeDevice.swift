@@ -36,7 +36,8 @@ final class FakeDevice: Sendable {
     init(_ framing: Framing, _ serve: @escaping @Sendable (Request) -> [Reply]) {
         var pair: [Int32] = [-1, -1]
         let type = framing == .packet ? SOCK_SEQPACKET : SOCK_STREAM
-        precondition(unsafe socketpair(AF_UNIX, Int32(type.rawValue), 0, &pair) == 0)
+        // A child of another test that had an end too would keep the connection open.
+        precondition(unsafe socketpair(AF_UNIX, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0)
         near = Descriptor(owning: pair[0])
         let far = pair[1]
         self.framing = framing
@@ -46,7 +47,7 @@ final class FakeDevice: Sendable {
     let framing: Framing
 
     /// The link that a test talks to the device on.
-    func link(timeout: Duration = .seconds(10), eid: UInt8 = 0, packetSize: Int = 4096) -> ControlClient.Link {
+    func link(timeout: Duration = .seconds(60), eid: UInt8 = 0, packetSize: Int = 4096) -> ControlClient.Link {
         var settings = ControlClient.Link.Settings()
         settings.timeout = timeout
         settings.destination = eid
@@ -58,7 +59,7 @@ final class FakeDevice: Sendable {
         let descriptor = Descriptor(owning: number)
         var channel = Channel(descriptor, framing: framing, packetSize: 4096)
         var endpoint = Endpoint(.init(eid: 9, maximumPacket: Channel.largestPacket))
-        let forever = Deadline(in: .seconds(60))
+        let forever = Deadline(in: .seconds(600))
         do {
             while case .packet = try channel.receive(until: forever) {
                 guard let request = receive(channel.packet, &endpoint, &channel) else { continue }
@@ -90,7 +91,7 @@ final class FakeDevice: Sendable {
         case .nothing: return nil
         case .control(let header):
             let answer = endpoint.controlAnswer.array
-            try? channel.send(header, answer, until: Deadline(in: .seconds(10)))
+            try? channel.send(header, answer, until: Deadline(in: .seconds(60)))
             return nil
         case .inPacket(let header, let range): (message, body) = (header, Array(packet[range]))
         case .reassembled(let header, let slot): (message, body) = (header, endpoint.reassembled(slot).array)

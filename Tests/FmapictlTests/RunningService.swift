@@ -47,7 +47,7 @@ final class RunningService {
         service.standardOutput = FileHandle.nullDevice
         service.standardError = FileHandle.nullDevice
         try service.run()
-        let end = Date().addingTimeInterval(20)
+        let end = Date().addingTimeInterval(60)
         while try run("tags").status != 0 {
             guard service.isRunning, Date() < end else { throw Failure(description: "fmapid does not serve") }
             usleep(20_000)

@@ -5,7 +5,8 @@
  *   connect TYPE PATH[,PATH..] COUNT [DATA]       one connection after the other: connect, send DATA, close
  *
  * TYPE is stream or seqpacket; REQUEST and DATA are bytes in hexadecimal. Each prints a line once it has its links. All go on until SIGTERM,
- * `connect` at most COUNT times; then each prints one line of numbers. SIGUSR1 has `pace` forget what it has measured so far.
+ * `connect` at most COUNT times, but do what they do once at least; then each prints one line of numbers. SIGUSR1 has `pace` forget what it
+ * has measured so far.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 1024, MOST_PATHS = 16, MOST_PIECES = 256, MOST_SAMPLES = 1 << 21 };
+enum { MOST_LINKS = 1024, MOST_PATHS = 16, MOST_PIECES = 256, MOST_SAMPLES = 1 << 21, PATIENCE = 20 };
 
 static volatile sig_atomic_t ended, begun;
 
@@ -95,31 +96,41 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Waits for an answer; false if there is none before the end, or none at all for a long time. The first is waited for beyond the end: otherwise
+ * one that comes late could not be told from one that never comes. */
+static int is_answered(int link, int is_first) {
+    unsigned char answer[65536];
+    for (;;) {
+        ssize_t got = recv(link, answer, sizeof answer, 0);
+        if (got > 0) return 1;
+        if (got == 0) fail("closed by the service");
+        if (errno == EAGAIN) return 0;
+        if (errno != EINTR) fail("recv");
+        if (ended && !is_first) return 0;
+    }
+}
+
 /* Prints: answers, and nanoseconds of the median, the 99th percentile and the longest. */
 static void pace(const char *path, long pause, const char *text) {
     struct piece request;
-    unsigned char answer[65536];
     uint64_t *samples = malloc(MOST_SAMPLES * sizeof *samples);
     int link = dial(SOCK_SEQPACKET, path);
     size_t count = 0;
-    uint64_t last = now();
+    struct timeval patience = {PATIENCE, 0};
+    setsockopt(link, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (!samples || parse(text, &request) != 1) fail("memory or request");
     begin();
-    while (!ended && count < MOST_SAMPLES) {
+    while ((!ended || !count) && count < MOST_SAMPLES) {
         if (begun) begun = 0, count = 0;
-        uint64_t start = last = now();
+        uint64_t start = now();
         if (send(link, request.bytes, request.length, MSG_NOSIGNAL) < 0) fail("send");
-        if (recv(link, answer, sizeof answer, 0) <= 0) {
-            if (ended) break;
-            if (errno == EINTR) continue;
-            fail("recv");
-        }
-        samples[count++] = now() - start;
+        int answered = is_answered(link, !count);
+        /* Without an answer it took at least as long as until now. */
+        if (answered || !count) samples[count++] = now() - start;
+        if (!answered) break;
         struct timespec time = {0, pause * 1000};
         nanosleep(&time, NULL);
     }
-    /* Not one answer: it took at least as long as until now. */
-    if (!count) samples[count++] = now() - last;
     qsort(samples, count, sizeof *samples, ascending);
     printf("%zu %llu %llu %llu\n", count, (unsigned long long)samples[count / 2],
            (unsigned long long)samples[count * 99 / 100], (unsigned long long)samples[count - 1]);
@@ -143,8 +154,12 @@ static void flood(int type, char *paths_text, int links, const char *text) {
         setsockopt(watched[i].fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     }
     begin();
-    while (!ended) {
-        if (poll(watched, (nfds_t)links, 100) < 0 && errno != EINTR) fail("poll");
+    /* The first time, every link can be written. */
+    do {
+        if (poll(watched, (nfds_t)links, 100) < 0) {
+            if (errno != EINTR) fail("poll");
+            continue;
+        }
         for (int i = 0; i < links; i++) {
             int number = watched[i].fd;
             if (number < 0) continue;
@@ -167,7 +182,7 @@ static void flood(int type, char *paths_text, int links, const char *text) {
                 sent++;
             }
         }
-    }
+    } while (!ended);
     printf("%llu %llu %llu\n", (unsigned long long)sent, (unsigned long long)received, (unsigned long long)closed);
 }
 
@@ -179,7 +194,7 @@ static void connect_again(int type, char *paths_text, long count, const char *te
     begin();
     uint64_t start = now();
     long done = 0;
-    for (; done < count && !ended; done++) {
+    for (; done < count && (!ended || !done); done++) {
         int link = dial(type, paths[(size_t)done % path_count]);
         if (link < 0) break;
         /* It may have been turned away by now. */

@@ -5,24 +5,46 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
 
-from fmapid_peer import Link, Peer
+from fmapid_peer import PATIENCE, Link, Peer
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("FMAPID", ROOT / ".build/debug/fmapid"))
 DEVICE = ["--lazy", "4GiB", "--regions", "1", "--hosts", "2"]
-PATIENCE = 20.0
-"""Seconds to wait for what takes milliseconds on an idle machine."""
 
 
 def needs_program(name: str):
     return unittest.skipUnless(shutil.which(name), f"{name} is not installed")
+
+
+def is_there(path: Path) -> bool:
+    """Whether somebody can connect. The file of a socket is there a moment before it is listened on, and for long after a `kill -9`."""
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return True
+    except OSError:
+        return False
+    # unix(7) has the columns; the flag is the kernel's __SO_ACCEPTCON.
+    rows = (line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:])
+    return any(len(row) == 8 and row[7] == str(path) and int(row[3], 16) & 0x10000 for row in rows)
+
+
+def next_line(process: subprocess.Popen) -> str:
+    """The next line that a program prints; none if it ends first. One that prints nothing for too long is ended."""
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        timer.cancel()
 
 
 class Daemon:
@@ -64,10 +86,10 @@ class Daemon:
         return (self.path / "log").read_text(errors="replace")
 
     def wait_for(self, name: str) -> str:
-        """The path of a socket or terminal link in the daemon's directory, once it is there."""
+        """The path of a socket that is listened on, or of a terminal link, in the daemon's directory, once it is there."""
         path = self.path / name
         deadline = time.monotonic() + PATIENCE
-        while not path.exists():
+        while not is_there(path):
             if self.process.poll() is not None:
                 raise AssertionError(f"it ended with {self.process.returncode} before {name} was there")
             if time.monotonic() > deadline:
@@ -76,13 +98,13 @@ class Daemon:
         return str(path)
 
     def peer(self, connect: Callable[[str], Link], name: str) -> Peer:
-        """A peer on the socket `name`, once it is listened on: a moment after it is there."""
+        """A peer on the socket or terminal link `name`, once it is there."""
         path = self.wait_for(name)
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 return Peer(connect(path))
-            # The socket of one that was killed is refused, and then removed before the new one is there.
+            # It may have been killed meanwhile, and started again.
             except (ConnectionRefusedError, FileNotFoundError):
                 if self.process.poll() is not None:
                     raise AssertionError(f"it ended with {self.process.returncode}") from None

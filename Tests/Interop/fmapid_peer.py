@@ -37,6 +37,9 @@ SERIAL_PAYLOAD = 64
 PACKET_PAYLOAD = 4092
 """The same on the packet binding with packets of 4096 bytes."""
 
+PATIENCE = 60.0
+"""Seconds to wait for what takes milliseconds on an idle machine: a machine that is slow, or stands still for a while, is no error."""
+
 
 class Link:
     """One MCTP link. Subclasses move packets; this class makes messages of them."""
@@ -67,7 +70,7 @@ class Link:
         for packet in fragments(message, self.payload_size):
             self.send_packet(packet)
 
-    def receive(self, timeout: float = 2.0) -> Message:
+    def receive(self, timeout: float = PATIENCE) -> Message:
         deadline = time.monotonic() + timeout
         while not self._messages:
             for packet, descriptors in self._receive_packets(deadline):
@@ -144,8 +147,10 @@ class PacketLink(Link):
 
 
 def _wait(descriptor: int, deadline: float) -> None:
-    left = deadline - time.monotonic()
-    if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+    """Looks once at least: who was held up until the deadline may find what came before it."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(1000 * max(0.0, deadline - time.monotonic())):
         raise TimeoutError("no answer")
 
 
@@ -209,7 +214,7 @@ class Peer:
     def __exit__(self, *_) -> None:
         self.link.close()
 
-    def exchange(self, kind: int, body: bytes, target: int | None = None, timeout: float = 2.0) -> Message:
+    def exchange(self, kind: int, body: bytes, target: int | None = None, timeout: float = PATIENCE) -> Message:
         """One request message and its answer."""
         target = self.target if target is None else target
         self._tag = (self._tag + 1) % 8
@@ -222,7 +227,7 @@ class Peer:
             raise ProtocolError(f"answer from EID {answer.source}, request was to {target}")
         return answer
 
-    def command(self, opcode: int, payload: bytes = b"", kind: int = CCI, timeout: float = 2.0) -> Response:
+    def command(self, opcode: int, payload: bytes = b"", kind: int = CCI, timeout: float = PATIENCE) -> Response:
         """One CCI command."""
         self._cci_tag = (self._cci_tag + 1) % 256
         answer = self.exchange(kind, encode_command(opcode, payload, self._cci_tag), timeout=timeout)

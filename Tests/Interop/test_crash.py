@@ -163,6 +163,8 @@ class CrashTest(unittest.TestCase):
         self.links: dict[str | int, socket.socket] = {}
         self.candidates = [Model()]
         self.sent = self.commands = self.acknowledged = self.lost = self.happened = 0
+        # Seconds from commands that are sent to their answers.
+        self.usual = 0.001
 
     def connect(self) -> None:
         for name in (CONTROL, FM, *range(HOSTS)):
@@ -318,11 +320,17 @@ class CrashTest(unittest.TestCase):
                 commands = self.batch()
                 for command in commands:
                     self.send(command)
+                sent = time.monotonic()
                 if last:
-                    # From before the first command is read to after the last is answered.
-                    time.sleep(self.random.random() ** 2 * 0.004)
+                    # From before the first command is read to after the last is answered, on this machine.
+                    until = sent + self.random.random() * 1.5 * self.usual
+                    while time.monotonic() < until:
+                        time.sleep(0)
                     self.daemon.process.kill()
                 codes = [self.receive(command.link) for command in commands]
+                if not last:
+                    # One that stood still for a moment does not change what is usual by much.
+                    self.usual += (min(time.monotonic() - sent, 4 * self.usual) - self.usual) / 8
                 answers = [None if code is None else code[0] == 0 for code in codes]
                 self.commands += len(commands)
                 self.acknowledged += len(answers) - answers.count(None)

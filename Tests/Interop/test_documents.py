@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from daemon import BINARY, ROOT
+from daemon import BINARY, PATIENCE, ROOT
 
 TOOL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
 MARK = r"<!-- example: run by Tests/Interop/test_documents\.py[^>]*-->\n```{language}\n(.*?)```"
@@ -23,7 +23,7 @@ def run(script: str, directory: str) -> subprocess.CompletedProcess:
     path = f"{BINARY.parent}:{TOOL.parent}"
     return subprocess.run(
         ["bash", "-euc", f"export PATH={path}:$PATH\ntrap 'kill $(jobs -p)' ERR\n{script}\nkill %1; wait %1"],
-        cwd=directory, capture_output=True, text=True, timeout=60,
+        cwd=directory, capture_output=True, text=True, timeout=5 * PATIENCE,
     )  # fmt: skip
 
 
@@ -49,10 +49,12 @@ class DocumentsTest(unittest.TestCase):
     def test_testing_a_fabric_manager(self):
         (script,) = examples("docs/writing-a-fabric-manager.md", "sh")
         with tempfile.TemporaryDirectory(prefix="fmapid-fm-") as directory:
-            result = run(f"{script}\nkill %2 %3; wait %2 %3 || true\ncat trace.log >&2", directory)
+            # The trace may have opened a moment after the last command.
+            seen = "until grep -q 5603h trace.log; do fmapictl extents > /dev/null; done"
+            result = run(f"{script}\n{seen}\nkill %2 %3; wait %2 %3 || true\ncat trace.log >&2", directory)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("1 GiB", result.stdout)
-        self.assertIn("5604h", result.stderr)
+        self.assertIn("5603h Get DC Region Extent Lists", result.stderr)
 
     def test_links(self):
         """Every relative link of every page leads to a file, and to a heading of it."""

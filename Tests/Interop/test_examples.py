@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from daemon import BINARY, ROOT
+from daemon import BINARY, PATIENCE, ROOT
 
 
 class ReadmeTest(unittest.TestCase):
@@ -21,7 +21,7 @@ class ReadmeTest(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="fmapid-readme-") as directory:
             result = subprocess.run(
                 ["bash", "-euc", f"export PATH={BINARY.parent}:$PATH\n{script}\nkill %1; wait %1"],
-                cwd=directory, capture_output=True, text=True, timeout=60,
+                cwd=directory, capture_output=True, text=True, timeout=5 * PATIENCE,
             )  # fmt: skip
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("hello\n", result.stdout)
@@ -31,7 +31,7 @@ class ReadmeTest(unittest.TestCase):
 class MainJobTest(unittest.TestCase):
     def test_main_job(self):
         script = ROOT / "examples" / "main-job"
-        result = subprocess.run([script, str(BINARY.parent)], capture_output=True, text=True, timeout=120)
+        result = subprocess.run([script, str(BINARY.parent)], capture_output=True, text=True, timeout=5 * PATIENCE)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertTrue(result.stdout.endswith("The main job is done.\n"), result.stdout)
 
@@ -53,7 +53,7 @@ class AgentTest(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="fmapid-agent-") as directory:
             result = subprocess.run(
                 ["bash", "-euc", f"export PATH={BINARY.parent}:$PATH\n{script}"],
-                cwd=directory, capture_output=True, text=True, timeout=60,
+                cwd=directory, capture_output=True, text=True, timeout=5 * PATIENCE,
             )  # fmt: skip
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("accepted 4 MiB", result.stdout)
@@ -87,7 +87,7 @@ class ManualTest(unittest.TestCase):
             script += "kill $service; wait $service\n"
             environment = {name: value for name, value in os.environ.items() if not name.startswith("FMAPICTL_")}
             result = subprocess.run(
-                ["bash", "-euc", script], cwd=directory, env=environment, capture_output=True, text=True, timeout=120,
+                ["bash", "-euc", script], cwd=directory, env=environment, capture_output=True, text=True, timeout=5 * PATIENCE,
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)

@@ -2,8 +2,9 @@
 
 A peer that asks once a millisecond is measured alone and under attack, in turns. The p99 under attack must stay within five times the
 undisturbed one. Other work on the machine only adds to both, so the best of several rounds is compared; and as a debug build on cores that
-others use has turns of many milliseconds, up to `FLOOR` is forgiven: that still finds who is never served. FMAPID_STRICT=1 forgives nothing:
-for a release build, and best as root, who can give the service and the peer that is measured precedence over all else (chrt).
+others use has turns of hundreds of milliseconds, up to `FLOOR` is forgiven: that still finds who is never served, for attacker.c waits longer
+than that for the first answer. FMAPID_STRICT=1 forgives nothing: for a release build, and best as root, who can give the service and the peer
+that is measured precedence over all else (chrt).
 
 FMAPID_CONNECTS says how many connections come and go (20,000); FMAPID_CROWD_ROUNDS how often each is measured (3).
 """
@@ -35,7 +36,7 @@ STRICT = os.environ.get("FMAPID_STRICT") == "1"
 ROUNDS = int(os.environ.get("FMAPID_CROWD_ROUNDS", "3"))
 CONNECTS = int(os.environ.get("FMAPID_CONNECTS", "20000"))
 FACTOR = 5
-FLOOR = 0.5
+FLOOR = 10.0
 SECONDS = 0.3 if STRICT else 0.8
 """Of one measurement."""
 ROOT = STRICT and os.geteuid() == 0
@@ -90,7 +91,7 @@ class Helper:
     def numbers(self, end: bool = True) -> list[float]:
         if end:
             self._process.send_signal(signal.SIGTERM)
-        output, error = self._process.communicate(timeout=30 * PATIENCE)
+        output, error = self._process.communicate(timeout=5 * PATIENCE)
         if self._process.returncode:
             raise AssertionError(f"{self._process.args}: {error}")
         return [float(part) for part in output.split()]

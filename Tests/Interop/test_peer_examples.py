@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -91,7 +92,7 @@ class PeerExamplesTest(unittest.TestCase):
     def balance(self, *options: str) -> str:
         result = subprocess.run(
             [sys.executable, EXAMPLES / "fabric_manager.py", self.daemon.path / "fm", *options],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=5 * PATIENCE,
         )  # fmt: skip
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         return result.stdout
@@ -137,7 +138,7 @@ class PeerExamplesTest(unittest.TestCase):
                 [sys.executable, EXAMPLES / "fabric_manager.py", self.daemon.path / "fm"], stdout=subprocess.PIPE, text=True
             )
             wait_until(lambda: host.command(0x4802, bytes(8)).code == 0, "an offer to refuse")
-            output, _ = process.communicate(timeout=PATIENCE)
+            output, _ = process.communicate(timeout=5 * PATIENCE)
         self.assertEqual(process.returncode, 0, output)
         self.assertIn("not accepted\n", output)
         self.assertIn("host 0 has 0 MiB in 0 pieces", output)
@@ -250,7 +251,7 @@ class ContinuousIntegrationTest(unittest.TestCase):
             with open(directory / "output", "w+b") as file:
                 result = subprocess.run(
                     ["bash", "--noprofile", "--norc", "-e", "-c", step["run"]], cwd=project, env=environment,
-                    stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, timeout=60,
+                    stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, timeout=5 * PATIENCE,
                 )  # fmt: skip
                 file.seek(0)
                 output += f"=== {step['name']}\n{file.read().decode(errors='replace')}"
@@ -263,9 +264,12 @@ class ContinuousIntegrationTest(unittest.TestCase):
         left = []
         for file in (directory / "temp" / "fmapid").glob("*.pid"):
             process = int(file.read_text())
-            if Path(f"/proc/{process}").exists() and "Z" not in Path(f"/proc/{process}/stat").read_text().split(")")[1][:3]:
-                left.append(process)
-                os.kill(process, signal.SIGKILL)
+            # It may be collected at any moment, and until then it is a zombie.
+            with contextlib.suppress(OSError):
+                state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+                if state not in "ZX":
+                    os.kill(process, signal.SIGKILL)
+                    left.append(process)
         return left
 
     def test_recipe(self):

@@ -9,7 +9,7 @@ import tty
 import unittest
 from contextlib import redirect_stdout
 
-from daemon import Daemon
+from daemon import PATIENCE, Daemon
 from fmapid_peer import CCI, CONTROL, encode_command
 from mctp import FrameDecoder, Message, encode_frame, fragments
 
@@ -84,7 +84,10 @@ class FramingTest(unittest.TestCase):
             sender = TTYSerialSocket(tty=os.ttyname(slave), dump_hex=False)
             try:
                 sender.send(packet)
-                return os.read(master, 1024)
+                written = os.read(master, 1024)
+                while not FrameDecoder().feed(written):
+                    written += os.read(master, 1024)
+                return written
             finally:
                 sender.close()
         finally:
@@ -105,7 +108,7 @@ class BusOwnerTest(unittest.TestCase):
     @classmethod
     def control(cls, request, target=DEVICE):
         with redirect_stdout(io.StringIO()) as said:
-            answer = cls.session.sndrcv_control_msg(request, target, timeout_s=3)
+            answer = cls.session.sndrcv_control_msg(request, target, timeout_s=PATIENCE)
         if answer is None:
             raise AssertionError(f"no answer; pymctp says: {said.getvalue()}")
         return answer
@@ -149,7 +152,7 @@ class BusOwnerTest(unittest.TestCase):
     def test_identify(self):
         with redirect_stdout(io.StringIO()):
             answer = self.session.sndrcv_mctp_msg(
-                Raw(encode_command(0x0001, b"", 0x33)), DEVICE, msg_type=MsgTypes.CXL_CCI, timeout_s=3
+                Raw(encode_command(0x0001, b"", 0x33)), DEVICE, msg_type=MsgTypes.CXL_CCI, timeout_s=PATIENCE
             )
         self.assertIsNotNone(answer)
         category, tag, opcode, length, high, code, _, body = struct.unpack("<BBxHHBHH18s", bytes(answer.load.payload))
@@ -158,7 +161,7 @@ class BusOwnerTest(unittest.TestCase):
         self.assertEqual(body[17], 3)
 
     def test_compliance_suite(self):
-        suite = ComplianceTestSuite(self.session, DEVICE, timeout_s=3)
+        suite = ComplianceTestSuite(self.session, DEVICE, timeout_s=PATIENCE)
         suite.add_tests(get_tests_for_suite("mctp-base"))
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)

@@ -71,7 +71,7 @@ class ReloadTest(unittest.TestCase):
 
         self.write(more="hosts = 9000")
         self.process.send_signal(signal.SIGHUP)
-        self.wait_for("hosts")
+        self.wait_for("conf:5: ")
         self.assertEqual(self.backends(), 1)
         self.assertIsNone(self.process.poll())
         self.process.terminate()

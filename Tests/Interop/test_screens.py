@@ -13,7 +13,7 @@ import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from daemon import PATIENCE, needs_program
+from daemon import PATIENCE, needs_program, next_line
 from tool import GIB, MIB, TOOL, Device, Terminal
 
 SCREENS = Path(__file__).parent / "screens"
@@ -38,12 +38,13 @@ class ScreenCase(unittest.TestCase):
     def assertScreen(self, terminal: Terminal, name: str) -> None:
         """Waits for the stored screen: what is drawn last may still be on its way."""
         path = SCREENS / f"{name}.txt"
-        deadline = time.monotonic() + 5
+        writes = os.environ.get("FMAPID_SCREENS") == "write"
+        deadline = time.monotonic() + (5 if writes else PATIENCE)
         while (screen := terminal.screen) and path.exists() and masked(screen) != path.read_text():
             if time.monotonic() > deadline:
                 break
             time.sleep(0.1)
-        if os.environ.get("FMAPID_SCREENS") == "write":
+        if writes:
             path.parent.mkdir(exist_ok=True)
             path.write_text(masked(screen))
         self.assertEqual(masked(screen), path.read_text(), f"{path}; FMAPID_SCREENS=write stores the new one")
@@ -119,7 +120,7 @@ class WatchScreenTest(ScreenCase):
             with self.subTest(name), Device() as device:
                 script = f"echo before $$; {TOOL} watch; echo ended $?; stty -a | grep -o '.icanon\\|.echo '; sleep 60"
                 with Terminal(script, device.environment, 80, 24) as terminal:
-                    self.first = terminal.wait_for("before")
+                    # What was before it is hidden by now.
                     terminal.wait_for("q quits")
                     end(terminal, device)
                     screen = terminal.wait_for("ended", "icanon", "echo")
@@ -162,10 +163,13 @@ class WatchLinesTest(unittest.TestCase):
                 lambda: device.create(1, GIB), lambda: device.add(1, 0, GIB, 1), lambda: device.answer(1, (0, GIB)),
                 lambda: device.ask_back(1, GIB, 1),
             ]  # fmt: skip
+            lines: list[list[str]] = [[], []]
             for step in steps:
                 step()
-                time.sleep(0.2)
-            text, documents = (watch.communicate(timeout=PATIENCE)[0] for watch in watches)
+                # Two changes between two looks would be one, so each is seen by both before the next.
+                for watch, seen in zip(watches, lines):
+                    seen.append(next_line(watch))
+            text, documents = ("".join(seen) + watch.communicate(timeout=PATIENCE)[0] for watch, seen in zip(watches, lines))
             self.assertEqual([watch.returncode for watch in watches], [0, 0])
             tag = "11111111-1111-1111-1111-111111111111"
             self.assertEqual(
@@ -194,7 +198,7 @@ class WatchLinesTest(unittest.TestCase):
             watch = subprocess.Popen([TOOL, "watch"], env=device.environment, stdout=subprocess.PIPE, text=True)
             self.wait_for_watches(device, 1)
             device.work()
-            self.assertIn("backend", watch.stdout.readline())
+            self.assertIn("backend", next_line(watch))
             time.sleep(0.3)
             watch.send_signal(signal.SIGINT)
             watch.communicate(timeout=PATIENCE)

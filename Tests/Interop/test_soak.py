@@ -14,7 +14,7 @@ class SoakTest(unittest.TestCase):
         seconds = os.environ.get("FMAPID_SOAK_SECONDS", "25")
         environment = {**os.environ, "FMAPID": str(BINARY), "FMAPID_SOAK_SECONDS": seconds}
         script = Path(__file__).with_name("soak.py")
-        found = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=float(seconds) + 200)
+        found = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=float(seconds) + 400)
         print(f"    {found.stdout.strip().splitlines()[-1]}")
         self.assertEqual(found.returncode, 0, found.stdout + found.stderr)
 

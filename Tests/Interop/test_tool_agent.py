@@ -65,13 +65,14 @@ class AgentTest(ToolTest):
         self.assertEqual({(document["host"], document["length"]) for document in documents}, {(0, 64 * MIB)})
 
     def test_scripts_that_fail_reject(self):
-        for text, reason in {
-            "kill -SEGV $$": "signal 11", "exit 7": "status 7", "sleep 1000": "killed", "exec < /nonexistent": "status"
-        }.items():  # fmt: skip
+        for text, reason, limit in [
+            ("kill -SEGV $$", "signal 11", PATIENCE), ("exit 7", "status 7", PATIENCE), ("exec < /nonexistent", "status", PATIENCE),
+            ("sleep 1000", "killed", 0.5),
+        ]:  # fmt: skip
             with self.subTest(text):
                 service = self.device()
                 self.backends(service, "a")
-                agent = self.agent(service, 0, "--script", self.script(service, text), "--script-timeout", "0.5")
+                agent = self.agent(service, 0, "--script", self.script(service, text), "--script-timeout", str(limit))
                 self.offer(service, 0, "a", status=6)
                 self.assertIn(reason, agent.next("script failed")["reason"])
                 # It is there for the next one.

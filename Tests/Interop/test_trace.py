@@ -1,6 +1,7 @@
 """fmapictl trace: what it shows and captures is what peers sent and received."""
 
 import json
+import os
 import re
 import signal
 import struct
@@ -53,22 +54,20 @@ def read_capture(data: bytes) -> list[tuple[int, int, bytes]]:
 
 class TraceTest(unittest.TestCase):
     def start(self, device: Device, *arguments: str, **options) -> subprocess.Popen:
-        """A trace that is open: one more link is there, and it has been answered."""
-        before = self.traces(device)
+        """A trace that is open: its link is there, and it has been answered."""
         trace = subprocess.Popen(
             [TOOL, "trace", *arguments], env=device.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
         )
         deadline = time.monotonic() + PATIENCE
-        while self.traces(device) == before:
+        while not self.is_open(device, trace):
             self.assertLess(time.monotonic(), deadline)
         return trace
 
-    def traces(self, device: Device) -> int:
+    def is_open(self, device: Device, trace: subprocess.Popen) -> bool:
         links = json.loads(device.run("links", "--json"))["links"]
-        return sum(link["role"] == "control" and link["commands"] == 1 for link in links)
+        return any(link["pid"] == trace.pid and link["commands"] > 0 for link in links)
 
     def stop(self, trace: subprocess.Popen) -> bytes:
-        time.sleep(0.2)
         trace.send_signal(signal.SIGINT)
         output, errors = trace.communicate(timeout=PATIENCE)
         self.assertEqual(trace.returncode, 0, errors)
@@ -95,6 +94,20 @@ class TraceTest(unittest.TestCase):
                 self.assertEqual(found, recorder.packets)
             fm = [(kind, packet) for _, kind, packet in read_capture(output)]
             self.assertEqual(fm, recorders["fm"].packets)
+
+    def test_nothing_is_left_out_at_the_end(self):
+        """What passed before the signal is captured, however late the tool gets to it."""
+        with Device() as device:
+            trace = self.start(device, "--pcap", "-", "--role", "fm")
+            recorder = Recorder(device.fm)
+            trace.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, trace.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            device.work()
+            trace.send_signal(signal.SIGINT)
+            trace.send_signal(signal.SIGCONT)
+            output, errors = trace.communicate(timeout=PATIENCE)
+            self.assertEqual(trace.returncode, 0, errors)
+            self.assertEqual([(kind, packet) for _, kind, packet in read_capture(output)], recorder.packets)
 
     @needs_program("tshark")
     def test_capture_opens(self):

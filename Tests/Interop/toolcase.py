@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from daemon import BINARY, PATIENCE, Daemon
+from daemon import BINARY, PATIENCE, Daemon, next_line
 
 TOOL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
 LISTENERS = [
@@ -28,7 +28,7 @@ def environment(directory: Path | str, **more: str) -> dict[str, str]:
 
 def run(directory: Path | str, *arguments: str, cwd=None, **more: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [str(TOOL), *arguments], env=environment(directory, **more), cwd=cwd, capture_output=True, text=True, timeout=60,
+        [str(TOOL), *arguments], env=environment(directory, **more), cwd=cwd, capture_output=True, text=True, timeout=2 * PATIENCE,
         check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ class Agent:
 
     def next(self, *kinds: str) -> dict:
         """The next event of one of these kinds."""
-        for line in self.process.stdout:
+        while line := next_line(self.process):
             event = json.loads(line)
             if event["event"] in kinds:
                 return event

@@ -24,9 +24,9 @@ import Testing
         func byte(_ offset: UInt64) -> UInt8 { unsafe start.load(fromByteOffset: Int(offset), as: UInt8.self) }
     }
 
-    /// Within ten seconds.
+    /// Within a minute.
     private func eventually(_ condition: () -> Bool) -> Bool {
-        for _ in 0..<10_000 {
+        for _ in 0..<60_000 {
             if condition() { return true }
             usleep(1000)
         }

@@ -54,10 +54,10 @@ final class Client {
         return Array(bytes.prefix(max(0, received)))
     }
 
-    /// Waits until there is something to receive, for at most five seconds.
+    /// Waits until there is something to receive, for at most a minute.
     func wait() -> Bool {
         var poll = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
-        return unsafe Glibc.poll(&poll, 1, 5000) == 1
+        return unsafe Glibc.poll(&poll, 1, 60_000) == 1
     }
 }
 

@@ -17,7 +17,7 @@ struct Rig: ~Copyable {
     static let fm = 3
 
     init(
-        _ kind: DeviceConfiguration.Kind = .lazy, maximumLinks: Int = 1024, maximumPacket: Int = 4096,
+        _ kind: DeviceConfiguration.Kind = .lazy, maximumLinks: Int = 1024, maximumPacket: Int = 4096, frameGap: UInt64 = .max,
         commit: ((inout CommandProcessor) throws(CommitFailure) -> Void)? = nil
     ) throws {
         let configuration = try DeviceConfiguration(
@@ -27,7 +27,7 @@ struct Rig: ~Copyable {
             processor: CommandProcessor(
                 configuration: configuration, memory: memory, identity: DeviceIdentity(serialNumber: 1)), memory: memory, uuid: 1,
             maximumLinks: maximumLinks, log: Log(sink: .closure { _, _ in }, verbose: false),
-            durability: commit.map { Commits(configuration, $0) })
+            durability: commit.map { Commits(configuration, $0) }, frameGap: frameGap)
         _ = table.add(.init(name: "stream", role: .fm, channel: .stream, passesDescriptors: false, eid: 9))
         _ = table.add(
             .init(name: "packet", role: .control, channel: .packets(maximum: maximumPacket), passesDescriptors: true, eid: 9))
@@ -95,6 +95,33 @@ final class Commits: Durability {
             #expect(client.receive() == [])
         }
         client.send([0x7E])
+        rig.turn()
+        #expect(Wire.packets(try #require(client.receive())).map(Self.isIdentify) == [true])
+    }
+
+    /// Every silence is too long here. It may have been the service that was late: what completes the frame is its rest.
+    @Test func frameWhoseRestIsReadLate() throws {
+        var rig = try Rig(frameGap: 0)
+        let client = try rig.connect()
+        client.send(Array(Wire.identify.prefix(9)))
+        rig.turn()
+        client.send(Array(Wire.identify.dropFirst(9) + Wire.identify.prefix(9)))
+        rig.turn()
+        #expect(Wire.packets(try #require(client.receive())).map(Self.isIdentify) == [true])
+        client.send(Array(Wire.identify.dropFirst(9)))
+        rig.turn()
+        #expect(Wire.packets(try #require(client.receive())).map(Self.isIdentify) == [true])
+    }
+
+    /// A frame that claims 255 bytes and lost them, a silence, and good frames that are shorter.
+    @Test(arguments: [[0x7E, 0x01], [0x7E, 0x01, 0xFF], [0x7E, 0x01, 0xFF, 1, 2, 3]]) func frameThatLostItsEnd(begun: [UInt8])
+        throws
+    {
+        var rig = try Rig(frameGap: 0)
+        let client = try rig.connect()
+        client.send(begun)
+        rig.turn()
+        client.send(Wire.identify)
         rig.turn()
         #expect(Wire.packets(try #require(client.receive())).map(Self.isIdentify) == [true])
     }

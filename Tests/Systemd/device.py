@@ -24,7 +24,7 @@ TAG_BASED = 0
 DYNAMIC_CAPACITY_LOG = 4
 NO_TAG = bytes(16)
 SIZE = 4 << 20
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def connect_tcp(port: int) -> SerialLink:

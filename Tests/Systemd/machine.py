@@ -20,7 +20,7 @@ REPOSITORY = HERE.parents[1]
 NAME = "fmapid-test"
 NAMESPACES = ["--pid", "--mount", "--cgroup", "--uts", "--ipc", "--net"]
 ENVIRONMENT = {"container": NAME, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-PATIENCE = 30.0
+PATIENCE = 60.0
 PR_SET_PDEATHSIG = 1
 
 

@@ -9,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds to wait for what takes milliseconds on an idle machine."""
 SETTINGS = Path("/run/systemd/system")
 STATE = Path("/var/lib/fmapid")
@@ -47,17 +47,17 @@ def log() -> str:
     return subprocess.run(words, capture_output=True, text=True).stdout
 
 
-def journal(*matches: str, since: float) -> list[dict]:
-    """Entries with these fields, once there is one."""
+def journal(*matches: str, since: float, text: str = "") -> list[dict]:
+    """Entries with these fields, once there is one whose message has the text."""
     found: list[dict] = []
 
     def read() -> bool:
         words = ["journalctl", "--output=json", "--all", f"--since=@{since:.6f}", *matches]
         lines = subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
         found[:] = [json.loads(line) for line in lines]
-        return bool(found)
+        return any(text in entry["MESSAGE"] for entry in found)
 
-    wait_until(read, f"an entry with {' '.join(matches)}")
+    wait_until(read, f"an entry with {' '.join(matches)} {text}")
     return found
 
 
@@ -75,6 +75,8 @@ class ServiceTest(unittest.TestCase):
     sockets = list(SOCKETS.values())
 
     def setUp(self) -> None:
+        # An entry has the time at which the journal reads it, so all of the test before must have been read.
+        subprocess.run(["journalctl", "--sync"], check=True, capture_output=True, timeout=PATIENCE)
         # What the journal calls "since" has microseconds, and this test's first entry must be later.
         self.since = time.time()
         self.addCleanup(self._clear)

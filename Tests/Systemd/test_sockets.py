@@ -122,8 +122,7 @@ class UnknownNameTest(ServiceTest):
                 systemctl("start", "fmapid-host@1.socket")
                 systemctl("start", SERVICE, check=False)
                 self.assertNotEqual(show("ActiveState"), "active")
-                entries = journal("SYSLOG_IDENTIFIER=fmapid", "PRIORITY=3", since=self.since)
-                self.assertIn(f"'{name}'", entries[-1]["MESSAGE"])
+                journal("SYSLOG_IDENTIFIER=fmapid", "PRIORITY=3", since=self.since, text=f"'{name}'")
                 systemctl("stop", SERVICE)
 
 

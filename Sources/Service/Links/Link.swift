@@ -27,14 +27,17 @@ struct Link: ~Copyable {
     private var received: UInt64 = 0
     /// When a stream link was read that has an unfinished frame, ns.
     private var lastInput: UInt64 = 0
+    /// Silence (ns) after which that frame is given up, if what comes next does not complete it.
+    private let frameGap: UInt64
     /// What epoll watches for.
     private var interest = Epoll.input
 
     init(
         descriptor: consuming Descriptor, channel: Channel, handle: Handle, endpoint: Endpoint.Configuration, session: CCISession,
-        largestAnswer: Int, listener: Int, peer: Peer
+        largestAnswer: Int, listener: Int, peer: Peer, frameGap: UInt64
     ) {
         self.descriptor = descriptor
+        self.frameGap = frameGap
         self.channel = channel
         self.handle = handle
         if case .packets(let maximum) = channel {
@@ -159,23 +162,29 @@ struct Link: ~Copyable {
         var budget = share * Limit.badFramesPerMessage
         defer { share = max(0, budget / Limit.badFramesPerMessage) }
         if backlog { decode(&budget, &engine) }
-        abandonStaleFrame()
         guard !backlog, !ended, dialogue.outbox.hasRoom else { return }
+        let isStale = inbox.start < inbox.end && Clock.steady() &- lastInput > frameGap
         switch inbox.read(descriptor.number) {
         case .bytes(0): ended = true
         case .bytes(let count):
             received &+= UInt64(count)
             decode(&budget, &engine)
+            if isStale, abandonStaleFrame() { decode(&budget, &engine) }
         case .wouldBlock: break
         case .failed: failed = true
         }
     }
 
     /// A frame that lost its end would hold back the good ones behind it for as long as it claims to be: once the peer has been
-    /// silent for a while, what comes next is not its rest.
-    private mutating func abandonStaleFrame() {
-        guard inbox.start < inbox.end, !backlog, Clock.steady() &- lastInput > Limit.frameGap else { return }
+    /// silent for a while, what comes next is its rest only if it completes it. That it is looked at first is for when not the peer
+    /// was late, but this service, which has other links and waits for disks.
+    ///
+    /// - Returns: whether there was such a frame.
+    private mutating func abandonStaleFrame() -> Bool {
+        // A frame that was completed, or found to be bad, is behind the start.
+        guard inbox.start == 0, inbox.end > 0, !backlog else { return false }
         Self.abandon(inbox, &decoder)
+        return true
     }
 
     private static func abandon(_ inbox: borrowing Inbox, _ decoder: inout SerialDecoder) {

@@ -31,6 +31,7 @@ struct LinkTable: ~Copyable {
     private var isEnding = false
     private let uuid: UInt128
     private var maximumLinks: Int
+    private let frameGap: UInt64
     private var log: Log
     private var rota = Rota(slots: Limit.links)
     /// Messages that this turn may still execute.
@@ -42,7 +43,7 @@ struct LinkTable: ~Copyable {
 
     init(
         processor: consuming CommandProcessor, memory: MemoryBank, uuid: UInt128, maximumLinks: Int, log: Log,
-        durability: (any Durability)? = nil
+        durability: (any Durability)? = nil, frameGap: UInt64 = Limit.frameGap
     ) throws(SystemError) {
         epoll = try Epoll(eventsPerWait: Limit.eventsPerTurn)
         links = Slab(capacity: Limit.links)
@@ -50,6 +51,7 @@ struct LinkTable: ~Copyable {
         self.durability = durability
         self.uuid = uuid
         self.maximumLinks = maximumLinks
+        self.frameGap = frameGap
         self.log = log
     }
 
@@ -132,7 +134,7 @@ struct LinkTable: ~Copyable {
             endpoint: Endpoint.Configuration(
                 eid: origin.eid, uuid: uuid, maximumMessage: Limit.message, maximumPacket: maximumPacket),
             session: CCISession(kind: origin.role, passesDescriptors: origin.passesDescriptors),
-            largestAnswer: engine.maximumAnswer, listener: listener, peer: peer)
+            largestAnswer: engine.maximumAnswer, listener: listener, peer: peer, frameGap: frameGap)
         links.insert(link)
         rota.forget(Int(handle.slot))
         let identity = LinkIdentity(handle, origin.role, origin.channel)

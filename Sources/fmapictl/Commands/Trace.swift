@@ -97,20 +97,31 @@ struct Trace: ToolCommand {
         }
     }
 
-    /// Calls `body` for each packet until that answers false.
+    /// Packets that are still taken when it is to end: more than wait in a socket, and not all of a flood.
+    private static let mostLate = 4096
+
+    /// Calls `body` for each packet until that answers false. What passed before `stop` could be read is not left out.
     private func follow(
         _ reader: TraceReader, _ stop: Int32, idle: () throws(ClientError) -> Void,
         _ body: (TracedPacket) throws(ClientError) -> Bool
     ) throws(ClientError) {
         let forever = Deadline(in: .seconds(1_000_000_000))
+        var late: Int?
         while true {
             switch try reader.next() {
             case .packet(let packet):
+                late = late.map { $0 + 1 }
+                guard late ?? 0 <= Self.mostLate else { throw .interrupted }
                 if let role, !role.has(packet.record) { continue }
                 guard try body(packet) else { return try idle() }
             case .nothing:
                 try idle()
-                _ = try reader.wait(until: forever, interrupt: stop)
+                guard late == nil else { throw .interrupted }
+                do throws(ClientError) {
+                    _ = try reader.wait(until: forever, interrupt: stop)
+                } catch .interrupted {
+                    late = 0
+                }
             case .end:
                 try idle()
                 throw .unreachable(link == nil ? "the service ended the trace" : "the link was closed, or the service ended")
