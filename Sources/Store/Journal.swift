@@ -5,7 +5,7 @@
 struct Journal {
     struct Limits {
         /// Bytes of changes from which on commits fold them.
-        var folded = 16 << 10
+        var folded = 32 << 10
         /// Bytes from which on a commit folds all of them, so that they do not stay in memory for long. So many come from a commit that
         /// is long itself, or were left by a service whose folding had failed.
         var foldedAtOnce = 1 << 20
@@ -14,7 +14,7 @@ struct Journal {
     }
 
     /// Changes that a commit folds, besides two for each that it makes itself.
-    private static let slice = 32
+    private static let slice = 64
 
     private let database: Database
     private let insert, read, clear: Database.Statement

@@ -176,7 +176,8 @@ import TestSupport
             try store.commit(&traffic.device)
         }
         try store.database.run("VACUUM INTO '\(directory.path)/copy.db'")
-        let copy = try Store(path: directory.path + "/copy.db", limits: .init(foldedAtOnce: isMuch ? 20_000 : 40_000))
+        let copy = try Store(
+            path: directory.path + "/copy.db", limits: .init(folded: 10_000, foldedAtOnce: isMuch ? 20_000 : 40_000))
         _ = traffic.step()
         try copy.commit(&traffic.device)
         #expect(copy.journal.isFolding != isMuch)
