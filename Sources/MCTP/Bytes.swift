@@ -64,7 +64,11 @@ extension UInt64 {
         return (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
     }
 
-    /// Zero if none of its bytes needs an escape inside a packet.
+    /// Bit 7 of a byte is set where that byte of the word needs an escape inside a packet: 7Dh and 7Eh come to 80h and 81h with 3 added,
+    /// and unlike 7Fh to less than 80h with 1 added.
     @inline(__always)
-    var specials: UInt64 { hits(of: SerialFrame.flag) | hits(of: SerialFrame.escape) }
+    var specials: UInt64 {
+        let low = self & 0x7f7f_7f7f_7f7f_7f7f
+        return (low &+ 0x0303_0303_0303_0303) & ~(low &+ 0x0101_0101_0101_0101) & ~self & 0x8080_8080_8080_8080
+    }
 }
