@@ -1,16 +1,19 @@
 """fmapictl trace: what it shows and captures is what peers sent and received."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 import unittest
+from pathlib import Path
 
 from daemon import PATIENCE, needs_program
-from fmapid_peer import FM_API, Peer
+from fmapid_peer import FM_API, Peer, encode_command
 from tool import GIB, MIB, TOOL, Device
 
 
@@ -52,11 +55,27 @@ def read_capture(data: bytes) -> list[tuple[int, int, bytes]]:
     return records
 
 
+@contextlib.contextmanager
+def flood(path: Path):
+    """Requests on eight links, as fast as they are answered."""
+    with tempfile.TemporaryDirectory() as directory:
+        attacker = f"{directory}/attacker"
+        subprocess.run(["cc", "-O2", "-o", attacker, Path(__file__).with_name("attacker.c")], check=True)
+        packet = "010908c808" + encode_command(0x0001, b"", 1).hex()
+        process = subprocess.Popen([attacker, "flood", "seqpacket", str(path), "8", packet], stdout=subprocess.PIPE)
+        try:
+            process.stdout.readline()  # its links are there
+            yield
+        finally:
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
+
+
 class TraceTest(unittest.TestCase):
     def start(self, device: Device, *arguments: str, **options) -> subprocess.Popen:
         """A trace that is open: its link is there, and it has been answered."""
         trace = subprocess.Popen(
-            [TOOL, "trace", *arguments], env=device.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+            [TOOL, "trace", *arguments], env=device.environment, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         )
         deadline = time.monotonic() + PATIENCE
         while not self.is_open(device, trace):
@@ -108,6 +127,31 @@ class TraceTest(unittest.TestCase):
             output, errors = trace.communicate(timeout=PATIENCE)
             self.assertEqual(trace.returncode, 0, errors)
             self.assertEqual([(kind, packet) for _, kind, packet in read_capture(output)], recorder.packets)
+
+    def test_ends_in_a_flood(self):
+        """Packets that come faster than they are shown leave no moment to wait for the signal in."""
+        with Device() as device, flood(device.daemon.path / "host0.sock"):
+            path = device.daemon.path / "trace"
+            with path.open("wb") as output:
+                trace = self.start(device, "--fields", "--hex", "--role", "host0", stdout=output)
+            deadline = time.monotonic() + PATIENCE
+            while path.stat().st_size < MIB:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
+            trace.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, trace.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            size = path.stat().st_size
+            trace.send_signal(signal.SIGINT)
+            trace.send_signal(signal.SIGCONT)
+            trace.communicate(timeout=PATIENCE)
+            late = path.read_bytes()[size:].count(b" 0001h ")
+            self.assertLess(late, 4096 + 64 + 100, "4,096 are still taken, after a look each 64; some wait to be written")
+
+            path = device.daemon.path / "trace.pcap"
+            trace = self.start(device, "--pcap", str(path), "--role", "host0")
+            trace.send_signal(signal.SIGINT)
+            _, errors = trace.communicate(timeout=PATIENCE)
+            self.assertEqual(errors.decode(), f"wrote {len(read_capture(path.read_bytes()))} packets to {path}\n")
 
     @needs_program("tshark")
     def test_capture_opens(self):

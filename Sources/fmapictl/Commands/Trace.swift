@@ -99,6 +99,8 @@ struct Trace: ToolCommand {
 
     /// Packets that are still taken when it is to end: more than wait in a socket, and not all of a flood.
     private static let mostLate = 4096
+    /// A flood leaves no moment to wait in: the signal is looked for after so many packets.
+    private static let packetsPerLook = 64
 
     /// Calls `body` for each packet until that answers false. What passed before `stop` could be read is not left out.
     private func follow(
@@ -106,12 +108,18 @@ struct Trace: ToolCommand {
         _ body: (TracedPacket) throws(ClientError) -> Bool
     ) throws(ClientError) {
         let forever = Deadline(in: .seconds(1_000_000_000))
+        var taken = 0
         var late: Int?
         while true {
             switch try reader.next() {
             case .packet(let packet):
+                taken &+= 1
                 late = late.map { $0 + 1 }
-                guard late ?? 0 <= Self.mostLate else { throw .interrupted }
+                if late == nil, taken.isMultiple(of: Self.packetsPerLook), pause(until: Deadline(in: .zero), interrupt: stop) { late = 0 }
+                guard late ?? 0 <= Self.mostLate else {
+                    try idle()
+                    throw .interrupted
+                }
                 if let role, !role.has(packet.record) { continue }
                 guard try body(packet) else { return try idle() }
             case .nothing:
