@@ -5,8 +5,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-// The keeper is told so that its parent has ended.
-static const int parent_ended = SIGHUP;
+// The keeper is told so that its parent has ended: a signal that nobody else sends, not even a terminal.
+#define PARENT_ENDED SIGRTMAX
 
 static void end_group(int number) {
     (void)number;
@@ -39,7 +39,9 @@ static _Noreturn void run_program(char *const arguments[], const int streams[3],
     if (getppid() != keeper) _exit(127);
     // First out of the way of 0, 1 and 2, of which any may have been closed when the tool began.
     int copies[3];
-    report = fcntl(report, F_DUPFD_CLOEXEC, 3);
+    int high_report = fcntl(report, F_DUPFD_CLOEXEC, 3);
+    if (high_report < 0) tell(report, errno);
+    report = high_report;
     for (int i = 0; i < 3; i++)
         if ((copies[i] = fcntl(streams[i], F_DUPFD_CLOEXEC, 3)) < 0) tell(report, errno);
     for (int i = 0; i < 3; i++)
@@ -53,15 +55,15 @@ static _Noreturn void keep(char *const arguments[], const int streams[3], pid_t 
     struct sigaction end = {.sa_handler = end_group}, inherited;
     setpgid(0, 0);
     sigfillset(&all_others);
-    sigdelset(&all_others, parent_ended);
-    sigaction(parent_ended, &end, &inherited);
+    sigdelset(&all_others, PARENT_ENDED);
+    sigaction(PARENT_ENDED, &end, &inherited);
     sigprocmask(SIG_SETMASK, &all_others, &before);
-    prctl(PR_SET_PDEATHSIG, parent_ended);
+    prctl(PR_SET_PDEATHSIG, PARENT_ENDED);
     if (getppid() != parent) _exit(127);
 
     pid_t keeper = getpid(), program = fork();
     if (program == 0) {
-        sigaction(parent_ended, &inherited, NULL);
+        sigaction(PARENT_ENDED, &inherited, NULL);
         sigprocmask(SIG_SETMASK, &before, NULL);
         run_program(arguments, streams, keeper, report);
     }

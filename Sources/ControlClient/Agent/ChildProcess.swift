@@ -18,8 +18,7 @@ public final class ChildProcess {
     /// Starts `command`, looked for in PATH if there is no slash in it, with the tool's environment. Its standard input comes from
     /// `input`, or is empty; its output and errors go to `output`.
     public init(_ command: [String], input: Descriptor? = nil, output: Int32) throws(StartError) {
-        // The path is a string that ends in zero for the call.
-        let input = input ?? Descriptor(owning: unsafe open("/dev/null", O_RDONLY | O_CLOEXEC))
+        let input = if let input { input } else { try Self.nothing() }
         // The strings live until they are freed, and the array ends in nil.
         var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
         defer { unsafe arguments.forEach { unsafe free($0) } }
@@ -32,6 +31,14 @@ public final class ChildProcess {
     }
 
     deinit { stop() }
+
+    /// An input that is empty.
+    private static func nothing() throws(StartError) -> Descriptor {
+        // The path is a string that ends in zero for the call.
+        let number = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard number >= 0 else { throw StartError(code: errno) }
+        return Descriptor(owning: number)
+    }
 
     public var isRunning: Bool {
         if status == nil { reap(WNOHANG) }
