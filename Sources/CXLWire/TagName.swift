@@ -5,17 +5,17 @@ extension Tag {
     /// Namespace of fmapid's names; see ``init(name:)``.
     public static let nameSpace = Tag(0x919D_1D30_D048_4882_B978_6240_EE1F_60BB)
 
-    /// Whether `text` can be a name: 1 to ``longestName`` bytes of UTF-8, no control characters, neither begun nor ended by white space,
-    /// and not written like a tag.
+    /// Whether `text` can be a name: 1 to ``longestName`` bytes of UTF-8, no control characters or line separators (U+2028, U+2029, which
+    /// end lines as well), neither begun nor ended by white space, and not written like a tag.
     public static func isName(_ text: some StringProtocol) -> Bool {
         let scalars = text.unicodeScalars
         guard let first = scalars.first, let last = scalars.last else { return false }
-        return isText(text) && !first.properties.isWhitespace && !last.properties.isWhitespace
+        return wasName(text) && !first.properties.isWhitespace && !last.properties.isWhitespace
             && !scalars.contains { $0 == "\u{2028}" || $0 == "\u{2029}" }
     }
 
     /// What was a name for the first versions of fmapid, and may still stand in a device's state.
-    private static func isText(_ text: some StringProtocol) -> Bool {
+    private static func wasName(_ text: some StringProtocol) -> Bool {
         (1...longestName).contains(text.utf8.count) && Tag(text) == nil
             && !text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }
     }
@@ -35,7 +35,7 @@ extension Tag {
     }
 
     /// Whether this is the tag of `name`, also if that has white space at its ends.
-    public func isNamed(_ name: some StringProtocol) -> Bool { Self.isText(name) && self == Tag(name: name) }
+    public func isNamed(_ name: some StringProtocol) -> Bool { Self.wasName(name) && self == Tag(name: name) }
 }
 
 /// The hash that UUIDs of version 5 are made with; not for secrets.

@@ -109,6 +109,7 @@ public struct Device: Sendable {
         var skip = index
         var left = limit
         // A closure that uses `self` would copy the device for each extent.
+        // Copies, so that the closure does not hold the device, whose `hosts` are in use meanwhile.
         let (extents, tags) = (extents, tags)
         for region in regions.indices where left > 0 {
             let here = hosts[host].indexes[region].acceptedCount
@@ -135,6 +136,7 @@ public struct Device: Sendable {
     ) throws(Refusal) {
         try checkHost(host)
         var left = limit
+        // Copies, so that the closure does not hold the device, whose `hosts` are in use meanwhile.
         let (extents, tags) = (extents, tags)
         for region in regions.indices where left > 0 {
             hosts[host].indexes[region].forEach(behind: address, limit: left) { entry in

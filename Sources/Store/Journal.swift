@@ -16,14 +16,21 @@ struct Journal {
     /// Changes that a commit folds, besides two for each that it makes itself.
     private static let slice = 64
 
+    /// A journal on its way into the tables.
+    private struct Folding {
+        var fold: Fold
+        /// Its last entry, and its bytes.
+        let last: Int64
+        let size: Int
+    }
+
     private let database: Database
     private let insert, read, clear: Database.Statement
     private let statements: RowStatements
     private let limits: Limits
     /// Bytes of changes that wait.
     private(set) var size = 0
-    /// What is being folded, and the last entry and the bytes of the journal that it is.
-    private var folding: (fold: Fold, last: Int64, size: Int)?
+    private var folding: Folding?
 
     init(_ database: Database, _ limits: Limits) throws(StoreError) {
         self.database = database
@@ -78,8 +85,7 @@ struct Journal {
     }
 
     private mutating func fold(most: Int) throws(StoreError) {
-        var current: (fold: Fold, last: Int64, size: Int)
-        if let folding { current = folding } else { current = try begin() }
+        var current = if let folding { folding } else { try begin() }
         folding = nil
         try current.fold.run(most: most, statements)
         guard current.fold.isDone else {
@@ -91,9 +97,9 @@ struct Journal {
         size -= current.size
     }
 
-    private func begin() throws(StoreError) -> (fold: Fold, last: Int64, size: Int) {
+    private func begin() throws(StoreError) -> Folding {
         let (bytes, last) = try entries()
-        return (try Fold(bytes, statements), last, bytes.count)
+        return Folding(fold: try Fold(bytes, statements), last: last, size: bytes.count)
     }
 
     /// All changes that wait, and the number of the last entry.

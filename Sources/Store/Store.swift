@@ -102,7 +102,8 @@ public final class Store {
                 + "PRAGMA user_version=\(Schema.version); COMMIT")
     }
 
-    /// Others who open the file find everything in its tables; but who could not use what he found leaves it as it was.
+    /// Others who open the file find everything in its tables, if anything was changed; who only looked, or could not use what he found,
+    /// leaves it as it was.
     deinit { if hasCommitted { try? fold() } }
 
     /// All that is durable.
@@ -127,8 +128,8 @@ public final class Store {
     ///
     /// - Throws: ``StoreError``; then nothing of it is durable, and the device must be restored from ``load()``.
     public func commit(_ device: inout Device, settings: [(name: String, value: String)] = []) throws(StoreError) {
+        try checkFiles()
         do throws(StoreError) {
-            try checkFiles()
             device.drainChanges(into: &writer)
             defer { writer.removeAll() }
             guard journal.size + writer.changes.bytes.count >= foldAt || journal.isFolding else {
@@ -190,7 +191,8 @@ public final class Store {
     /// SQLite goes on writing to files that were removed, and nobody would find them again.
     private func checkFiles() throws(StoreError) {
         for file in files where Database.identity(file.path) != file.identity {
-            throw StoreError("\(file.path) was moved or removed while it was in use: put it back, or restart fmapid")
+            let error = StoreError("\(file.path) was moved or removed while it was in use: put it back, or restart fmapid")
+            throw Self.error(error, path)
         }
     }
 

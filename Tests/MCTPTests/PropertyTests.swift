@@ -141,7 +141,7 @@ import TestSupport
         }
     }
 
-    /// RandomNumbers bytes, with what frames are made of among them.
+    /// Random bytes, with what frames are made of among them.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func noiseNeverTraps(seed: UInt64) {
         var random = RandomNumbers(seed: seed)
@@ -157,7 +157,7 @@ import TestSupport
         }
     }
 
-    /// RandomNumbers packets, most of them with a header that gets somewhere.
+    /// Random packets, most of them with a header that gets somewhere.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func strangePacketsNeverTrap(seed: UInt64) {
         var random = RandomNumbers(seed: seed)
@@ -185,7 +185,7 @@ import TestSupport
         #expect(station.eid == 9 || station.eid >= 8)
     }
 
-    // MARK: - RandomNumbers parts
+    // MARK: - Random parts
 
     private func randomMessage(_ random: inout RandomNumbers) -> Message {
         let header = MessageHeader(

@@ -109,26 +109,6 @@ import Testing
         let error = #expect(throws: UsageError.self) { _ = try ListenerSpec(parsing: text) }
         #expect(error?.description.contains(complaint) == true, "\(error?.description ?? "")")
     }
-
-    @Test(
-        arguments: [
-            ("1", 1), ("4096", 4096), ("3K", 3 << 10), ("3KiB", 3 << 10), ("512MiB", 512 << 20), ("4G", 4 << 30),
-            ("2TiB", 2 << 40),
-            ("18446744073709551615", UInt64.max), ("", nil), ("G", nil), ("1 G", 1 << 30), ("1  G", nil), ("1 ", nil),
-            ("-1", nil), ("1g", nil), ("1.5G", 1536 << 20), ("0.25 KiB", 256),
-            ("1.5", nil), ("1.3G", nil), ("1.", nil), (".5G", nil), ("1.5.0G", nil), ("1.0", 1),
-            ("16777216T", nil),
-        ] as [(String, UInt64?)])
-    func sizes(text: String, bytes: UInt64?) {
-        #expect(Size.parse(text) == bytes)
-    }
-
-    @Test(
-        arguments: [(0, "0 B"), (17, "17 B"), (2 << 20, "2 MiB"), (1536 << 20, "1536 MiB"), (4 << 30, "4 GiB")]
-            as [(UInt64, String)])
-    func sizeTexts(bytes: UInt64, text: String) {
-        #expect(Size.text(bytes) == text)
-    }
 }
 
 @Suite struct InheritedNamesTests {

@@ -57,7 +57,7 @@ public struct MapText {
     /// The ruler and the bars, with the sizes beside them.
     public var bars: [StyledLine] { bars(most: .max) }
 
-    /// The same in at most so many lines, but two: bars that do not fit are counted.
+    /// The same in at most so many lines, and in two at least: bars that do not fit are counted.
     func bars(most: Int) -> [StyledLine] {
         let (rows, left) = rows
         let hasRegions = map.hosts.contains { $0.regions.count > 1 }

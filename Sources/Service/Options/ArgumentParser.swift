@@ -1,3 +1,5 @@
+import CXLWire
+
 /// Walks `--option value` and `--option=value`.
 struct ArgumentParser {
     private var rest: ArraySlice<String>

@@ -1,3 +1,4 @@
+import CXLWire
 import DeviceModel
 
 extension Options {

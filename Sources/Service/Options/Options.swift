@@ -1,3 +1,4 @@
+import CXLWire
 import CommandInterface
 import DeviceModel
 

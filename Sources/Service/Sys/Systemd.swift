@@ -89,7 +89,7 @@ public enum Systemd {
     static func forget(name: String) { notify("FDSTOREREMOVE=1\nFDNAME=\(name)") }
 
     static func writeStandardError(_ line: [UInt8]) {
-        // Whatever goes wrong: a closed standard error, or a pipe that is full, is no reason to fail, or to wait.
+        // A standard error that is closed, or full and does not block, is no reason to fail.
         var rest = line[...]
         while !rest.isEmpty {
             let written = unsafe rest.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -115,7 +115,9 @@ struct Trace: ToolCommand {
             case .packet(let packet):
                 taken &+= 1
                 late = late.map { $0 + 1 }
-                if late == nil, taken.isMultiple(of: Self.packetsPerLook), pause(until: Deadline(in: .zero), interrupt: stop) { late = 0 }
+                if taken.isMultiple(of: Self.packetsPerLook), pause(until: Deadline(in: .zero), interrupt: stop) {
+                    late = late ?? 0
+                }
                 guard late ?? 0 <= Self.mostLate else {
                     try idle()
                     throw .interrupted
