@@ -29,6 +29,10 @@ struct Rig: ~Copyable {
             [.init(kind: .fm, passesDescriptors: false), .init(kind: .control, passesDescriptors: true)]
             + (0..<configuration.hosts).map { .init(kind: .host($0), passesDescriptors: true) }
             + [.init(kind: .host(300), passesDescriptors: true), .init(kind: .host(0), passesDescriptors: false)]
+        for slot in sessions.indices {
+            let description = LinkDescription(id: UInt64(slot) + 1, role: .control, binding: .packet, eid: 9, listener: "link")
+            processor.links.open(description, slot: slot)
+        }
     }
 
     static let fm = 0

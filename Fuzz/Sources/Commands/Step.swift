@@ -12,6 +12,7 @@ enum Step: UInt8, CaseIterable {
     case reference, descriptor, configure, clear
     case setLimit, setPolicy, notify
     case failMemory, runEffects, commit, restart, undo, refuse, wait
+    case page
 }
 
 extension Rig {
@@ -59,6 +60,7 @@ extension Rig {
             let opcode = CommandTable.commands[source.below(CommandTable.commands.count)].opcode
             return Request(link, opcode, source.take(Int(source.byte())))
         case .read: return read(&source)
+        case .page: return page(&source)
         case .create, .delete, .descriptor, .configure, .clear, .setLimit, .setPolicy: return service(step, &source)
         default: return capacity(step, &source)
         }
@@ -71,13 +73,43 @@ extension Rig {
         let command = reads[source.below(reads.count)]
         let link = source.below(sessions.count)
         var payload = [UInt8](repeating: 0, count: command.sizes.lowerBound)
-        // Counts and indexes are small, or as large as can be.
+        // Counts and indexes are mostly past the end; `page` has those that are not.
         for index in payload.indices.prefix(12) { payload[index] = source.byte() }
         if command.opcode == .getLog {
             payload.replaceSubrange(0..<16, with: encode(Tag(0x0DA9_C0B5_BF41_4B78_8F79_96B1_623B_3F17)))
         }
         return Request(link, command.opcode, payload)
     }
+
+    /// A list that has something in it, from a place in it on.
+    private func page(_ source: inout ByteSource) -> Request {
+        let host = source.below(configuration.hosts)
+        let choice = source.below(12)
+        let start = UInt32(source.below(32))
+        let count = UInt32(source.byte())
+        let link = source.flag() ? Self.control : Self.fm
+        switch choice {
+        case 0: return Request(link == Self.fm ? Self.fm : Self.link(ofHost: host), .getEventRecords, [4])
+        case 1: return Request(Self.link(ofHost: host), .getDynamicCapacityExtentList, little(count) + little(start))
+        case 2: return Request(Self.link(ofHost: host), .getDynamicCapacityConfiguration, [UInt8(count), UInt8(start & 7)])
+        case 3: return Request(link, .getHostDCRegionConfiguration, [UInt8(host), 0, UInt8(count), UInt8(start & 7)])
+        case 4: return Request(link, .getDCRegionExtentLists, [UInt8(host), 0, 0, 0] + little(count) + little(start))
+        case 5: return Request(link, .dynamicCapacityListTags, little(start) + little(count))
+        case 6: return Request(link, .listTaggedBackends, little(start) + little(count))
+        case 7:
+            let address = source.address(configuration)
+            return Request(
+                link, .listHostExtents,
+                [UInt8(host), 0, 0, 0] + little(count) + little(UInt32(truncatingIfNeeded: address))
+                    + little(UInt32(address >> 32)))
+        case 8: return Request(link, .getTaggedBackend, encode(source.tag()))
+        case 9: return Request(link, .getReleaseStatus, encode(source.tag()))
+        case 10: return Request(Self.control, .listLinks, little(start) + little(count))
+        default: return Request(Self.control, .openTrace, little(start) + little(0))
+        }
+    }
+
+    private func little(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
 
     private func service(_ step: Step, _ source: inout ByteSource) -> Request {
         let host = source.below(configuration.hosts)
