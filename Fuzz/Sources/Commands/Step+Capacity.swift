@@ -46,7 +46,8 @@ extension Rig {
                 hostID: UInt16(host), policy: .prescriptive, isForced: false, sanitizes: false)
             header.flagsByte |= source.byte() & 0x70
             let list =
-                source.flag() ? extents(&source) : pick(held(host), &source).map { Extent(start: $0.start, length: $0.length) }
+                source.flag()
+                ? extents(&source) : pick(held(host), most: 24, &source).map { Extent(start: $0.start, length: $0.length) }
             return Request(Self.fm, .initiateDynamicCapacityRelease, initiate(header, list))
         default:
             let opcode = source.flag() ? Opcode.dynamicCapacityAddReference : .dynamicCapacityRemoveReference
@@ -61,9 +62,11 @@ extension Rig {
     }
 
     /// Some of a list, one of them maybe cut.
-    private func pick(_ list: [DPARange], _ source: inout ByteSource) -> [DPARange] {
+    ///
+    /// - Parameter most: as many as a request has room for: a longer one is refused before anybody looks at it.
+    private func pick(_ list: [DPARange], most: Int = 42, _ source: inout ByteSource) -> [DPARange] {
         let mask = source.byte()
-        var picked = list.indices.filter { mask >> UInt8($0 & 7) & 1 == 0 }.map { list[$0] }
+        var picked = list.indices.filter { mask >> UInt8($0 & 7) & 1 == 0 }.prefix(most).map { list[$0] }
         let cut = source.byte()
         if cut & 0x0f != 0, !picked.isEmpty {
             let place = Int(cut >> 5) % picked.count

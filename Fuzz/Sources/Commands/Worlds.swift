@@ -16,7 +16,7 @@ enum World {
                     kind: .lazy, capacity: 1024 * mebibyte, hosts: 3, regions: 2, sharableRegions: [1], blockSize: block,
                     limits: small),
                 try DeviceConfiguration(
-                    kind: .static, capacity: 2048 * mebibyte, hosts: 2, regions: 8, sharableRegions: [0, 7], blockSize: block / 16
+                    kind: .static, capacity: 2048 * mebibyte, hosts: 2, regions: 8, sharableRegions: [0, 7], blockSize: block / 64
                 ),
                 try DeviceConfiguration(
                     kind: .lazy, capacity: 1536 * mebibyte, hosts: 4, regions: 3, sharableRegions: [1, 2], blockSize: block),
