@@ -6,8 +6,7 @@ public struct DeviceIdentity: Sendable {
     public var vendorID: UInt16
     public var deviceID: UInt16
     public var serialNumber: UInt64
-    /// At most 16 ASCII characters.
-    public var firmwareRevision: String
+    public var firmwareRevision: FirmwareRevision
 
     /// 1E98h is the vendor ID of the CXL Consortium, which its DVSECs carry; the device ID is ours.
     public init(
@@ -16,7 +15,7 @@ public struct DeviceIdentity: Sendable {
         self.vendorID = vendorID
         self.deviceID = deviceID
         self.serialNumber = serialNumber
-        self.firmwareRevision = firmwareRevision
+        self.firmwareRevision = FirmwareRevision(firmwareRevision)
     }
 }
 

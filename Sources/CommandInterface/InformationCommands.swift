@@ -84,7 +84,7 @@ extension CommandProcessor {
     func identifyMemoryDevice(_ body: inout MutableRawSpan) -> Int {
         let records = UInt16(clamping: device.configuration.limits.eventRecords)
         return IdentifyMemoryDevice.Response(
-            firmwareRevision: FirmwareRevision(identity.firmwareRevision), eventLogSize: records, dynamicCapacityLogSize: records
+            firmwareRevision: identity.firmwareRevision, eventLogSize: records, dynamicCapacityLogSize: records
         ).write(to: &body)
     }
 }

@@ -148,6 +148,22 @@ public struct Device: Sendable {
         }
     }
 
+    /// The tag of what a host has or is offered at `address`; none if there is no such thing.
+    public func tag(of host: Int, at address: UInt64) -> Tag {
+        var found = Tag.none
+        try? forEachExtent(of: host, behind: address, limit: 1) { extent, _, _ in
+            if extent.start <= address { found = extent.tag }
+        }
+        return found
+    }
+
+    /// The tag of what a host is offered, and answers next; none without an offer, or if the FM has forced all of it back.
+    public func tagOfOldestOffer(of host: Int) -> Tag {
+        guard hosts.indices.contains(host), hosts[host].openOffers > 0 else { return .none }
+        let member = hosts[host].offers[hosts[host].firstOffer].members.first { $0.slot >= 0 }
+        return member.map { extent(at: $0.slot).tag } ?? .none
+    }
+
     /// An extent as peers see it.
     func extent(at slot: Int32) -> Extent { Self.extent(extents[Int(slot)], tags) }
 

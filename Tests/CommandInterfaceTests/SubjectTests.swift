@@ -24,8 +24,8 @@ struct SubjectTests {
         let found = rig.send(rig.links(sample.roles)[0], sample.opcode, sample.payload).outcome.subject
         let expected: CommandSubject? =
             switch sample.opcode {
-            case .addDynamicCapacityResponse: subject(host: 0, bytes: mib(512))
-            case .releaseDynamicCapacity: subject(host: 0, bytes: gib(1))
+            case .addDynamicCapacityResponse: subject(host: 0, tag: World.offered, bytes: mib(512))
+            case .releaseDynamicCapacity: subject(host: 0, tag: World.accepted, bytes: gib(1))
             case .setDCRegionConfiguration: subject(region: 2)
             case .initiateDynamicCapacityAdd: subject(host: 1, tag: World.free, bytes: gib(1))
             case .initiateDynamicCapacityRelease: subject(host: 0, tag: World.accepted, bytes: gib(1))
@@ -49,8 +49,13 @@ struct SubjectTests {
         #expect(path.outcome.subject == subject(tag: .none, bytes: 1, path: "a\nb"))
         // Sums of what a peer says may be any number, but they do not trap.
         let halves = [DPARange(0, 1 << 63), DPARange(0, 1 << 63 | 5)]
-        #expect(rig.accept(halves).outcome.subject == subject(host: 0, bytes: 5))
-        #expect(rig.release(halves).outcome.subject == subject(host: 0, bytes: 5))
+        #expect(rig.accept(halves).outcome.subject == subject(host: 0, tag: World.accepted, bytes: 5))
+        #expect(rig.release(halves).outcome.subject == subject(host: 0, tag: World.accepted, bytes: 5))
+        let nowhere = [DPARange(gib(3), 5)]
+        #expect(rig.release(nowhere).outcome.subject == subject(host: 0, bytes: 5))
+        // The tag of an offer that is not taken is that of the oldest.
+        #expect(rig.accept([]).outcome.subject == subject(host: 0, tag: World.offered, bytes: 0))
+        #expect(rig.accept([]).outcome.subject == subject(host: 0, bytes: 0))
         let extents = halves.map { Extent($0.start, $0.length, World.free) }
         #expect(rig.add(extents).outcome.subject == subject(host: 0, tag: World.free, bytes: 5))
         #expect(rig.askBack(extents).outcome.subject == subject(host: 0, tag: World.free, bytes: 5))
