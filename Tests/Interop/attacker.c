@@ -1,6 +1,6 @@
 /* What Python is too slow for: a well-behaved peer with a stop watch, and peers that connect or send as fast as the kernel lets them.
  *
- *   pace PATH MICROSECONDS REQUEST                one request in flight, a pause of so many us between them
+ *   pace PID PATH MICROSECONDS REQUEST            one request in flight, a pause of so many us between them
  *   flood TYPE PATH[,PATH..] LINKS DATA[,DATA..]  all links send what they can, and read what comes
  *   connect TYPE PATH[,PATH..] COUNT [DATA]       one connection after the other: connect, send DATA, close
  *
@@ -110,30 +110,43 @@ static int is_answered(int link, int is_first) {
     }
 }
 
-/* Prints: answers, and nanoseconds of the median, the 99th percentile and the longest. */
-static void pace(const char *path, long pause, const char *text) {
+static uint64_t processor_time(clockid_t clock) {
+    struct timespec time;
+    if (clock_gettime(clock, &time)) fail("the processor time of the service");
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* Prints: answers; nanoseconds of the median, the 99th percentile and the longest; and the 99th percentile of the processor time that the
+ * service spent meanwhile. */
+static void pace(pid_t service, const char *path, long pause, const char *text) {
     struct piece request;
-    uint64_t *samples = malloc(MOST_SAMPLES * sizeof *samples);
+    clockid_t clock;
+    uint64_t *samples = malloc(MOST_SAMPLES * sizeof *samples), *costs = malloc(MOST_SAMPLES * sizeof *costs);
     int link = dial(SOCK_SEQPACKET, path);
     size_t count = 0;
     struct timeval patience = {PATIENCE, 0};
     setsockopt(link, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (!samples || parse(text, &request) != 1) fail("memory or request");
+    if (!samples || !costs || parse(text, &request) != 1) fail("memory or request");
+    if (clock_getcpuclockid(service, &clock)) fail("the service");
     begin();
     while ((!ended || !count) && count < MOST_SAMPLES) {
         if (begun) begun = 0, count = 0;
-        uint64_t start = now();
+        uint64_t start = now(), spent = processor_time(clock);
         if (send(link, request.bytes, request.length, MSG_NOSIGNAL) < 0) fail("send");
         int answered = is_answered(link, !count);
         /* Without an answer it took at least as long as until now. */
-        if (answered || !count) samples[count++] = now() - start;
+        if (answered || !count) {
+            costs[count] = processor_time(clock) - spent;
+            samples[count++] = now() - start;
+        }
         if (!answered) break;
         struct timespec time = {0, pause * 1000};
         nanosleep(&time, NULL);
     }
     qsort(samples, count, sizeof *samples, ascending);
-    printf("%zu %llu %llu %llu\n", count, (unsigned long long)samples[count / 2],
-           (unsigned long long)samples[count * 99 / 100], (unsigned long long)samples[count - 1]);
+    qsort(costs, count, sizeof *costs, ascending);
+    printf("%zu %llu %llu %llu %llu\n", count, (unsigned long long)samples[count / 2], (unsigned long long)samples[count * 99 / 100],
+           (unsigned long long)samples[count - 1], (unsigned long long)costs[count * 99 / 100]);
 }
 
 /* Prints: pieces sent, reads that got something, links that were closed by the service. */
@@ -210,7 +223,7 @@ int main(int argc, char **argv) {
     sigaction(SIGTERM, &action, NULL);
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR1, &action, NULL);
-    if (argc == 5 && !strcmp(argv[1], "pace")) pace(argv[2], atol(argv[3]), argv[4]);
+    if (argc == 6 && !strcmp(argv[1], "pace")) pace(atoi(argv[2]), argv[3], atol(argv[4]), argv[5]);
     else if (argc == 6 && !strcmp(argv[1], "flood")) flood(type_of(argv[2]), argv[3], atoi(argv[4]), argv[5]);
     else if (argc >= 5 && !strcmp(argv[1], "connect")) connect_again(type_of(argv[2]), argv[3], atol(argv[4]), argc > 5 ? argv[5] : "");
     else {

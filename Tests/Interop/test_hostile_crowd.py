@@ -1,10 +1,11 @@
 """A well-behaved peer among hostile ones: how long it waits, and what memory and descriptors the service spends meanwhile.
 
-A peer that asks once a millisecond is measured alone and under attack, in turns. The p99 under attack must stay within five times the
-undisturbed one. Other work on the machine only adds to both, so the best of several rounds is compared; and as a debug build on cores that
-others use has turns of hundreds of milliseconds, up to `FLOOR` is forgiven: that still finds who is never served, for attacker.c waits longer
-than that for the first answer. FMAPID_STRICT=1 forgives nothing: for a release build, and best as root, who can give the service and the peer
-that is measured precedence over all else (chrt).
+A peer that asks once a millisecond is measured alone and under attack, in turns; other work on the machine only adds to both, so the best of
+several rounds is compared. With FMAPID_STRICT=1, for a release build on a machine that has nothing else to do, the p99 under attack must stay
+within five times the undisturbed one. As root, service and peer then have precedence over all else (chrt): what is measured is the service and
+not the scheduler, which gives processors to attackers as well, so that without precedence the p99 is 10 to 170 times the undisturbed one on
+two processors (1 to 8 ms) while the median stays. Elsewhere it is not time that is compared but the processor time that the service spends on
+others before an answer is there, which no scheduler changes: `TURNS` at most, as a debug build has turns of hundreds of milliseconds.
 
 FMAPID_CONNECTS says how many connections come and go (20,000); FMAPID_CROWD_ROUNDS how often each is measured (3).
 """
@@ -36,7 +37,7 @@ STRICT = os.environ.get("FMAPID_STRICT") == "1"
 ROUNDS = int(os.environ.get("FMAPID_CROWD_ROUNDS", "3"))
 CONNECTS = int(os.environ.get("FMAPID_CONNECTS", "20000"))
 FACTOR = 5
-FLOOR = 10.0
+TURNS = 1.0
 SECONDS = 0.3 if STRICT else 0.8
 """Of one measurement."""
 ROOT = STRICT and os.geteuid() == 0
@@ -73,9 +74,11 @@ class Pace:
     median: float
     p99: float
     worst: float
+    cost: float
+    """Processor time that the service spent before an answer was there, p99."""
 
     def __str__(self) -> str:
-        return f"{self.median * 1e6:.0f}/{self.p99 * 1e6:.0f}/{self.worst * 1e6:.0f} µs"
+        return f"{self.median * 1e6:.0f}/{self.p99 * 1e6:.0f}/{self.worst * 1e6:.0f} ({self.cost * 1e6:.0f}) µs"
 
 
 class Helper:
@@ -130,7 +133,7 @@ class Measured(HostileTest):
 
     def pace(self, attack: contextlib.AbstractContextManager | None = None, meanwhile=lambda: time.sleep(SECONDS)) -> Pace:
         """Measures while `meanwhile` runs, under the attack. The link is there before the attack begins."""
-        helper = self.helper("pace", str(self.target.path / "calm"), "1000", self.question)
+        helper = self.helper("pace", str(self.target.process.pid), str(self.target.path / "calm"), "1000", self.question)
         with attack or contextlib.nullcontext():
             time.sleep(0.1 if attack else 0)
             helper.forget()
@@ -168,21 +171,28 @@ class Measured(HostileTest):
             disturbed.append(self.pace(attack()))
             self.settle(descriptors)
         self.compare(name, calm, disturbed)
-        peak, after = self.target._status("VmHWM") * 1024, self.target.resident()
         if self.rates:
             print(f"    {name}: up to {max(self.rates):.0f} messages or pieces of bytes a second")
-        print(f"    {name}: memory {memory / MIB:.1f}, at most {peak / MIB:.1f}, afterwards {after / MIB:.1f} MiB")
+        self.check_memory(name, memory, room)
+
+    def check_memory(self, name: str, before: int, room: int) -> None:
+        """What it took is bounded, and given back."""
+        peak, after = self.target._status("VmHWM") * 1024, self.target.resident()
+        print(f"    {name}: memory {before / MIB:.1f}, at most {peak / MIB:.1f}, afterwards {after / MIB:.1f} MiB")
         if not SANITIZED:
-            self.assertLess(peak - memory, room)
-            self.assertLess(after - memory, 4 * MIB)
+            self.assertLess(peak - before, room)
+            self.assertLess(after - before, 4 * MIB)
 
     def compare(self, name: str, calm: list[Pace], disturbed: list[Pace]) -> None:
         before, under = min(calm, key=lambda pace: pace.p99), min(disturbed, key=lambda pace: pace.p99)
         print(f"    {name}: alone {before}, attacked {under} (median/p99/worst): {under.p99 / before.p99:.1f} times", flush=True)
         if SANITIZED:
             return
-        limit = FACTOR * before.p99 if STRICT else max(FACTOR * before.p99, FLOOR)
-        self.assertLessEqual(under.p99, limit, f"{name}: {[str(pace) for pace in disturbed]}; alone {[str(pace) for pace in calm]}")
+        details = f"{name}: {[str(pace) for pace in disturbed]}; alone {[str(pace) for pace in calm]}"
+        if STRICT:
+            self.assertLessEqual(under.p99, FACTOR * before.p99, details)
+        else:
+            self.assertLessEqual(min(pace.cost for pace in disturbed), TURNS, details)
 
     # What attacks are made of.
 
@@ -280,6 +290,7 @@ class CrowdTest(Measured):
         """They vanish before their first byte, and behind half a frame."""
         self.target.assert_sound()
         descriptors, memory = self.target.descriptors(), self.target.resident()
+        self.reset_peak()
         rows = {"vanish at once, packets": ("seqpacket", PACKET_LINKS, ""), "vanish at once, frames": ("stream", STREAM_LINKS, ""),
                 "vanish after a packet": ("seqpacket", PACKET_LINKS, self.question),
                 "vanish in a frame": ("stream", STREAM_LINKS, "7e01110109")}  # fmt: skip
@@ -295,8 +306,7 @@ class CrowdTest(Measured):
             print(f"    {name}: {total:.0f} connections, {total / seconds:.0f}/s")
             self.compare(name, calm, disturbed)
         self.settle(descriptors)
-        print(f"    memory {memory / MIB:.1f}, afterwards {self.target.resident() / MIB:.1f} MiB")
-        self.assertLess(self.target.resident() - memory, 4 * MIB)
+        self.check_memory("come and go", memory, CROWD * PER_LINK)
 
 
 class FewDescriptorsTest(Measured):

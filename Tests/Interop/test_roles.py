@@ -25,6 +25,13 @@ STEP = 17 if "FMAPID_SANITIZER" in os.environ else 1
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_COLLAPSE_RANGE = 1, 2, 8
 
 
+def fallocate(number: int, mode: int, offset: int, length: int) -> None:
+    library = ctypes.CDLL(None, use_errno=True)
+    library.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    if library.fallocate(number, mode, offset, length):
+        raise OSError(ctypes.get_errno(), "fallocate")
+
+
 def rows(target: Target) -> list[str]:
     """All that the database says, its write-ahead log included; read from a copy, as the service keeps it locked."""
     with tempfile.TemporaryDirectory() as directory:
@@ -92,7 +99,41 @@ class RoleTest(HostileTest):
                 self.attempt(name, range(0, 0x10000, STEP))
 
 
-class DescriptorTest(HostileTest):
+class DescriptorCase(HostileTest):
+    def misuse(self, number: int, host: int, start: int = 0) -> None:
+        """Tries to make of a memory object what its host has no right to make of it."""
+        identity = os.fstat(number).st_ino
+        # A writable description of its own, as a host can always make of a descriptor that it has.
+        for again in (number, os.open(f"/proc/self/fd/{number}", os.O_RDWR | os.O_CLOEXEC)):
+            attempts = {
+                "shrink": lambda: os.ftruncate(again, SIZE - 4096),
+                "grow": lambda: os.ftruncate(again, SIZE + 4096),
+                "allocate behind the end": lambda: os.posix_fallocate(again, SIZE, 4096),
+                "cut out of the middle": lambda: fallocate(again, FALLOC_FL_COLLAPSE_RANGE, 4096, 4096),
+                "write behind the end": lambda: os.pwrite(again, b"x", SIZE),
+                "write across the end": lambda: self.assertEqual(os.pwrite(again, bytes(8192), SIZE - 4096), 4096),
+                "truncate by opening": lambda: os.open(f"/proc/self/fd/{again}", os.O_RDWR | os.O_TRUNC),
+                "seal writing": lambda: fcntl.fcntl(again, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE),
+                "seal writing later": lambda: fcntl.fcntl(again, fcntl.F_ADD_SEALS, 0x10),
+                "seal shrinking": lambda: fcntl.fcntl(again, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK),
+                "link": lambda: os.link(f"/proc/self/fd/{again}", self.target.path / "stolen", follow_symlinks=True),
+            }
+            for name, attempt in attempts.items():
+                with self.subTest(name):
+                    if name == "write across the end":
+                        # The kernel may cut the write at the end of the file, or refuse it.
+                        with contextlib.suppress(PermissionError):
+                            attempt()
+                    else:
+                        with self.assertRaises(OSError):
+                            attempt()
+                    status = os.fstat(self.descriptor(host, start))
+                    self.assertEqual((status.st_size, status.st_ino), (SIZE, identity))
+            if again != number:
+                os.close(again)
+
+
+class DescriptorTest(DescriptorCase):
     """Descriptors leave on links of a host that has accepted, and on no other."""
 
     def setUp(self):
@@ -148,52 +189,19 @@ class DescriptorTest(HostileTest):
         """Neither less nor more of it, no seals, nothing else behind the same name."""
         self.give(0, tag(1))
         number = self.descriptor(0)
-        identity = os.fstat(number).st_ino
-        # A writable description of its own, as a host can always make of a descriptor that it has.
-        for again in (number, os.open(f"/proc/self/fd/{number}", os.O_RDWR | os.O_CLOEXEC)):
-            attempts = {
-                "shrink": lambda: os.ftruncate(again, SIZE - 4096),
-                "grow": lambda: os.ftruncate(again, SIZE + 4096),
-                "allocate behind the end": lambda: os.posix_fallocate(again, SIZE, 4096),
-                "write behind the end": lambda: os.pwrite(again, b"x", SIZE),
-                "write across the end": lambda: self.assertEqual(os.pwrite(again, bytes(8192), SIZE - 4096), 4096),
-                "truncate by opening": lambda: os.open(f"/proc/self/fd/{again}", os.O_RDWR | os.O_TRUNC),
-                "seal writing": lambda: fcntl.fcntl(again, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE),
-                "seal writing later": lambda: fcntl.fcntl(again, fcntl.F_ADD_SEALS, 0x10),
-                "seal shrinking": lambda: fcntl.fcntl(again, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK),
-                "link": lambda: os.link(f"/proc/self/fd/{again}", self.target.path / "stolen", follow_symlinks=True),
-            }
-            for name, attempt in attempts.items():
-                with self.subTest(name):
-                    if name == "write across the end":
-                        # The kernel may cut the write at the end of the file, or refuse it.
-                        with contextlib.suppress(PermissionError):
-                            attempt()
-                    else:
-                        with self.assertRaises(OSError):
-                            attempt()
-                    status = os.fstat(self.descriptor(0))
-                    self.assertEqual((status.st_size, status.st_ino), (SIZE, identity))
-            if again != number:
-                os.close(again)
+        self.misuse(number, 0)
         # Holes in its own memory are the host's own business: they read as zero, and nobody else's bytes change.
         os.pwrite(number, b"mine", 0)
         self.give(1, tag(2))
         other = self.descriptor(1)
         os.pwrite(other, b"theirs", 0)
-        self.punch(number, 0, 1 << 40)
+        fallocate(number, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1 << 40)
         self.assertEqual((os.pread(number, 4, 0), os.pread(other, 6, 0)), (bytes(4), b"theirs"))
         self.assertEqual(os.fstat(number).st_size, SIZE)
         self.target.assert_sound()
 
-    def punch(self, number: int, offset: int, length: int) -> None:
-        library = ctypes.CDLL(None, use_errno=True)
-        library.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-        if library.fallocate(number, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length):
-            raise OSError(ctypes.get_errno(), "fallocate")
 
-
-class PoolDescriptorTest(HostileTest):
+class PoolDescriptorTest(DescriptorCase):
     """A static device: every allocation is a memory object of its own, so a descriptor reaches what was granted and no more."""
 
     options = {"device": ["--static", "4GiB", "--hosts", "2", "--regions", "1"]}
@@ -223,6 +231,7 @@ class PoolDescriptorTest(HostileTest):
         number = self.descriptor(1, 2 * SIZE)
         self.assertNotIn((os.fstat(number).st_dev, os.fstat(number).st_ino), found)
         self.assertEqual(os.pread(number, SIZE, 0), bytes(SIZE))
+        self.misuse(number, 1, 2 * SIZE)
 
 
 if __name__ == "__main__":
