@@ -128,6 +128,7 @@ class TraceTest(unittest.TestCase):
             self.assertEqual(trace.returncode, 0, errors)
             self.assertEqual([(kind, packet) for _, kind, packet in read_capture(output)], recorder.packets)
 
+    @needs_program("cc")
     def test_ends_in_a_flood(self):
         """Packets that come faster than they are shown leave no moment to wait for the signal in."""
         with Device() as device, flood(device.daemon.path / "host0.sock"):
