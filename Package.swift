@@ -17,14 +17,13 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
-        .target(name: "CFrameCheck"),
         .target(name: "CLinux"),
         .target(name: "CToml"),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         .target(name: "CXLWire", swiftSettings: strict),
-        .target(name: "MCTP", dependencies: ["CFrameCheck"], swiftSettings: strict),
+        .target(name: "MCTP", swiftSettings: strict),
         .target(name: "DeviceModel", dependencies: ["CXLWire"], swiftSettings: strict),
         .target(name: "CommandInterface", dependencies: ["CXLWire", "DeviceModel"], swiftSettings: strict),
         .target(name: "Memory", dependencies: ["CLinux"], swiftSettings: strict),
@@ -49,7 +48,7 @@ let package = Package(
         // What several test targets and the fuzz targets need.
         .target(name: "TestSupport", dependencies: ["DeviceModel"], path: "Tests/Support", swiftSettings: strict),
         .testTarget(name: "CXLWireTests", dependencies: ["CXLWire", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "MCTPTests", dependencies: ["CFrameCheck", "MCTP", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "MCTPTests", dependencies: ["MCTP", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "DeviceModelTests", dependencies: ["DeviceModel", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "CommandInterfaceTests", dependencies: ["CommandInterface", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "MemoryTests", dependencies: ["Memory"], swiftSettings: strict),

@@ -1,14 +1,11 @@
-import CFrameCheck
-
 /// What a frame's bytes from the revision to the end of its packet, unescaped, come to: the check sequence, CRC-16/MCRF4XX (polynomial
 /// 1021h reflected, start FFFFh, nothing added at the end: that of RFC 1662 without its final complement), and whether any of them could
 /// need an escape.
 ///
-/// The bits of a frame are the coefficients of a polynomial over GF(2), the first bit's power is the highest, and the check sequence is the
-/// remainder of a division by G = x¹⁶ + x¹² + x⁵ + 1. A processor that multiplies such polynomials takes sixteen bytes a step
-/// (`carryless_frame_check`). Others take eight, without tables: over GF(2) a square has no mixed terms, so G⁴ = x⁶⁴ + x⁴⁸ + x²⁰ + 1 is
-/// a multiple of G with as few terms. Modulo G⁴ a bit may be replaced by three bits 16, 44 and 64 places behind it: that takes a whole
-/// word out of the frame with a few shifts, and only the last word has to be divided by G itself.
+/// There are no tables. The bits of a frame are the coefficients of a polynomial over GF(2), the first bit's power is the highest, and the
+/// check sequence is the remainder of a division by G = x¹⁶ + x¹² + x⁵ + 1. Over GF(2) a square has no mixed terms, so G⁴ =
+/// x⁶⁴ + x⁴⁸ + x²⁰ + 1 is a multiple of G with as few terms. Modulo G⁴ a bit may be replaced by three bits 16, 44 and 64 places behind it:
+/// that takes a whole word out of the frame with a few shifts, and only the last word has to be divided by G itself.
 struct FrameCheckSequence {
     let value: UInt16
     /// A byte is 7Dh or 7Eh; the length counts.
@@ -18,24 +15,7 @@ struct FrameCheckSequence {
     var low: UInt8 { UInt8(truncatingIfNeeded: value) }
 
     /// Reads `frame`: revision, length, packet; two bytes at least.
-    @inline(__always)
     init(_ frame: RawSpan) {
-        // The function reads `count` bytes from `baseAddress` on.
-        let fast = unsafe frame.withUnsafeBytes { unsafe carryless_frame_check($0.baseAddress, $0.count) }
-        guard fast >= 0 else {
-            self.init(portably: frame)
-            return
-        }
-        self.init(value: UInt16(truncatingIfNeeded: fast), hasSpecials: fast >> 16 != 0)
-    }
-
-    private init(value: UInt16, hasSpecials: Bool) {
-        self.value = value
-        self.hasSpecials = hasSpecials
-    }
-
-    /// The same on any processor.
-    init(portably frame: RawSpan) {
         // Words end where the frame ends: the first has one to eight bytes, with zeros before them, which mean nothing.
         let count = frame.byteCount
         var offset = (count &- 1) & 7 &+ 1
