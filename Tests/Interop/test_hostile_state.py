@@ -222,6 +222,24 @@ class DatabaseTest(HostileTest):
                 if self.start():
                     self.use()
 
+    def test_tables_that_take_no_changes(self):
+        """The journal takes them, and the log says so, once."""
+        self.change("CREATE TRIGGER refuse BEFORE INSERT ON extent BEGIN SELECT raise(ABORT, 'not today'); END")
+        self.assertTrue(self.start())
+        for _ in range(200):
+            with self.target.link("manager") as manager, self.target.link("host1") as host:
+                self.succeed(manager, INITIATE_ADD, add(1, FREE, 0, SIZE, tag(9)))
+                self.succeed(host, ADD_RESPONSE, ranges((0, SIZE)))
+                self.succeed(host, RELEASE, ranges((0, SIZE)))
+        (line,) = [line for line in self.target.log().splitlines() if "changes wait in the journal" in line]
+        self.assertIn("not today", line)
+        before = self.target.assert_sound()
+        self.target.kill()
+        with contextlib.closing(sqlite3.connect(self.file)) as database:
+            database.execute("DROP TRIGGER refuse")
+        self.assertTrue(self.start())
+        self.assertEqual(self.target.assert_sound(), before)
+
     def test_damaged_bytes(self):
         generator = random.Random(7)
         for number in range(25):
