@@ -10,9 +10,11 @@ Exit status 0 if all of that held.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import random
+import re
 import resource
 import shutil
 import struct
@@ -291,7 +293,12 @@ class Soak:
 
 
 def main() -> int:
-    seconds = float(os.environ.get("FMAPID_SOAK_SECONDS", 0)) or 60 * float(sys.argv[1] if len(sys.argv) > 1 else 30)
+    parser = argparse.ArgumentParser(prog="scripts/soak", description="Random traffic, with links and a store that fail.")
+    parser.add_argument("minutes", nargs="?", default="30", metavar="MINUTES", help="30 unless said")
+    minutes = parser.parse_args().minutes
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", minutes):
+        parser.error(f"{minutes} is no number of minutes")
+    seconds = float(os.environ.get("FMAPID_SOAK_SECONDS", 0)) or 60 * float(minutes)
     seed = int(os.environ.get("FMAPID_SOAK_SEED", random.randrange(1 << 32)))
     print(f"soak: {seconds:.0f} s, seed {seed}, {sum(map(len, LINKS.values()))} links", flush=True)
     device = ["--lazy", "8GiB", "--regions", "2", "--sharable-region", "1", "--hosts", str(HOSTS)]
