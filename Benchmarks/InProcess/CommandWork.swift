@@ -17,7 +17,7 @@ final class NoMemory: BackendMemory {
 /// and releases one in a gap between them, another gap each time, with a tag that was never used.
 final class CommandWork {
     private static let block: UInt64 = 2 << 20
-    /// Records that a log has room for; the logs are emptied, untimed by the clock of no one, before they are full.
+    /// Records that a log has room for. Both logs are emptied before cycles are timed, and a cycle writes two records to each.
     private static let logRecords = 65_535
 
     private var processor: CommandProcessor
@@ -26,7 +26,6 @@ final class CommandWork {
     private var answer: [UInt8]
     private let extents: Int
     private var cycles: UInt64 = 0
-    private var recordsLeft = logRecords
 
     /// A device on which host 0 has accepted this many extents.
     init(extents: Int) {
@@ -120,11 +119,9 @@ final class CommandWork {
             ListPayload<UpdatedExtentListHeader>.write(
                 .init(count: 1, hasMore: false), entries: [DPARange(start: 0, length: Self.block)], to: &payload)
         }
-        return Work(name: "cycle") { count in
+        return Work(name: "cycle", most: Self.logRecords / 2, prepare: emptyLogs) { count in
             var sum: UInt64 = 0
             for _ in 0..<count {
-                if self.recordsLeft < 4 { self.emptyLogs() }
-                self.recordsLeft -= 2
                 let (start, tag) = self.next()
                 Self.patch(&add, start, at: 32)
                 Self.patch(&add, tag, at: 48)
@@ -149,7 +146,6 @@ final class CommandWork {
     }
 
     private func emptyLogs() {
-        recordsLeft = Self.logRecords
         processor.withDevice { device in
             do throws(Refusal) {
                 for host in [0, nil] as [Int?] {
