@@ -1,12 +1,12 @@
 // Plays fabric manager and hosts on packet links: Add (5604h), accept (4802h), Release (5605h), give back (4803h), over and over.
 //
 //     cycle FM-SOCKET HOST-SOCKET PAIRS SLOTS WINDOW MILLISECONDS
-//     cycle FM-SOCKET HOST-SOCKET fill EXTENTS SIZE
+//     cycle FM-SOCKET HOST-SOCKET fill EXTENTS SIZE [tagged]
 //
 // %d in HOST-SOCKET is the host's number. Each of the PAIRS is a link of a fabric manager and one of a host; SLOTS cycles run on
 // a pair, each of an extent of one block (2 MiB) and a tag of its own, and a link has at most WINDOW requests in flight.
 // A round ends early before an event log could be full. Before a round the logs are emptied.
-// `fill` has host 0 accept EXTENTS extents of SIZE bytes, without tags, and leaves them there.
+// `fill` has host 0 accept EXTENTS extents of SIZE bytes, without tags or each with its own, and leaves them there.
 // Prints one JSON object: steps, seconds, latencies of a step in ns.
 #include "bench.h"
 #include <sys/epoll.h>
@@ -226,14 +226,17 @@ static void cycles(const char *fm_path, uint64_t duration) {
     }
 }
 
-static void fill(uint64_t count, uint64_t size) {
+// Each in an order of its own, as UUIDs are; never 0.
+static uint64_t tag_of(uint64_t index) { return (index + 1) * 0x9E3779B97F4A7C15u; }
+
+static void fill(uint64_t count, uint64_t size, int tagged) {
     uint64_t start = now_ns(), done = 0;
     while (done < count) {
         unsigned now = count - done < 24 ? (unsigned)(count - done) : 24;
         struct request r;
         begin(&r, 0x5604, 32 + 40 * now);
         put_initiate(&r, 0, 2, 0, 0, now);
-        for (unsigned i = 0; i < now; i++) put_extent(&r, (done + i) * size, size, 0);
+        for (unsigned i = 0; i < now; i++) put_extent(&r, (done + i) * size, size, tagged ? tag_of(done + i) : 0);
         call(fm[0].fd, &r);
         begin(&r, 0x4802, 8 + 24 * now);
         put(&r, now, 8);
@@ -246,8 +249,9 @@ static void fill(uint64_t count, uint64_t size) {
 }
 
 int main(int argc, char **argv) {
-    int fills = argc == 6 && !strcmp(argv[3], "fill");
-    if (argc != 7 && !fills) complain("usage: cycle FM HOST PAIRS SLOTS WINDOW MILLISECONDS | cycle FM HOST fill EXTENTS SIZE");
+    int fills = argc >= 6 && !strcmp(argv[3], "fill"), tagged = fills && argc == 7 && !strcmp(argv[6], "tagged");
+    if (argc != (fills ? 6 + tagged : 7))
+        complain("usage: cycle FM HOST PAIRS SLOTS WINDOW MILLISECONDS | cycle FM HOST fill EXTENTS SIZE [tagged]");
     pairs = fills ? 1 : atoi(argv[3]);
     slots = fills ? 1 : atoi(argv[4]);
     window = fills ? 1 : atoi(argv[5]);
@@ -260,7 +264,7 @@ int main(int argc, char **argv) {
         host[pair].fd = unix_connect(path, SOCK_SEQPACKET);
         fm[pair].pair = host[pair].pair = pair;
     }
-    if (fills) fill(strtoull(argv[4], 0, 10), strtoull(argv[5], 0, 10));
+    if (fills) fill(strtoull(argv[4], 0, 10), strtoull(argv[5], 0, 10), tagged);
     else cycles(argv[1], strtoull(argv[6], 0, 10) * 1000000u);
     return 0;
 }
