@@ -56,10 +56,18 @@ def use_fmapid(path: str) -> bool:
     return beside.exists()
 
 
-def run(program: str, *arguments: object, cpu: int | None = None, before: list[str] | None = None, **environment: str) -> str:
-    """Runs a program to its end; what it prints."""
+def run(
+    program: str, *arguments: object, cpu: int | None = None, gives_way: bool = False, before: list[str] | None = None, **environment: str
+) -> str:
+    """Runs a program to its end; what it prints. One that gives way never takes the processor from a server that it woke up."""
     command = [*(before or []), str(WORK / program), *map(str, arguments)]
-    place = (lambda: os.sched_setaffinity(0, {cpu})) if cpu is not None else None
+
+    def place() -> None:
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
+        if gives_way:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
     result = subprocess.run(
         command, preexec_fn=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600,
         env={**os.environ, **environment},
