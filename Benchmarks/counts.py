@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import shutil
+import os
 import struct
-import subprocess
-from pathlib import Path
+from collections import defaultdict
+from contextlib import ExitStack
+from functools import partial
 
+import callgrind
 import programs
-from programs import WORK, run, run_json
+from callgrind import Callgrind
+from changes import BACKENDS, POOL, Change
+from fmapid_peer import CCI, FM_API, Peer, connect_packet
+from programs import ONE_CPU, WORK, run, run_json
 from messages import TYPES, answer, request, requests
 from table import Row, limit_row
 
@@ -38,13 +42,17 @@ READ_ONLY: list[tuple[str, int, bytes]] = [
     ("control", 0xC002, struct.pack("<II", 0, 25)),
     ("control", 0xC003, TAG),
     ("control", 0xC010, TAG),
+    ("control", 0xC011, struct.pack("<II", 0, 1)),
     ("control", 0xC013, struct.pack("<HxxIQ", 0, 25, 0)),
 ]
-"""Socket, opcode and payload of the commands that change nothing and have something to say. C011h is not among them: what it tells changes with every
-request."""
+"""Socket, opcode and payload of the commands that change nothing and have something to say."""
+COUNTERS = {0xC011}
+"""Commands whose answers change with every request."""
 
 DEVICE = ["--lazy", "4GiB"]
-WARM, MEASURED = 200, 1000
+DEVICE_OF_BACKENDS = ["--lazy", "4GiB", "--regions", "2", "--sharable-region", "1"]
+DEVICE_OF_A_POOL = ["--static", "4GiB"]
+WARM, MEASURED, CYCLES = 200, 1000, 200
 
 
 def prepare(server: programs.Server) -> None:
@@ -63,9 +71,11 @@ def prepare(server: programs.Server) -> None:
 
 
 def send(server: programs.Server, name: str, link: str, opcode: int, payload: bytes, count: int) -> None:
+    server.place(ONE_CPU[0])
     path = server.socket(f"{name}.{link}")
     expected = answer(path, link, request(link, opcode, payload))
-    run("load", path, TYPES[link], 1, 1, f"n{count}", expected, *requests(link, opcode, payload))
+    load = [path, TYPES[link], 1, 1, f"n{count}", expected, *requests(link, opcode, payload)]
+    run("load", *load, *["--any"] * (opcode in COUNTERS), cpu=ONE_CPU[1], gives_way=True)
 
 
 def commands(link: str) -> list[tuple[str, int, bytes]]:
@@ -90,6 +100,38 @@ def allocations() -> dict[tuple[str, int], float]:
     return found
 
 
+def allocations_of_changes(device: list[str], changes: list[Change]) -> dict[int, float]:
+    """Of each command that changes something: mean of all its requests while the changes are made over and over, in order."""
+    counter = WORK / "allocations"
+    counter.unlink(missing_ok=True)
+    sums, times = defaultdict(int), defaultdict(int)
+    preload = {"LD_PRELOAD": str(WORK / "mallocs"), "MALLOC_COUNTER": str(counter)}
+    with programs.fmapid(*device, **preload) as server, ExitStack() as stack:
+        names = ("fm", "host0", "control")
+        peers = {name: stack.enter_context(Peer(connect_packet(server.socket(f"{name}.packet")))) for name in names}
+
+        def settled(peer: Peer) -> int:
+            """Allocations so far. An answer leaves before its turn is over; that to a second command comes in the next one."""
+            peer.command(0x0001)
+            return int.from_bytes(counter.read_bytes(), "little")
+
+        for round in range(CYCLES // 2 + CYCLES):
+            for change in changes:
+                peer = peers[change.link]
+                payload = change.payload(peer)
+                before = settled(peer)
+                result = peer.command(change.opcode, payload, FM_API if change.opcode >> 8 == 0x56 else CCI)
+                used = settled(peer) - before
+                for descriptor in result.descriptors:
+                    os.close(descriptor)
+                if result.code != 0:
+                    raise RuntimeError(f"{change.opcode:04X}h: return code {result.code:04x}h, reason {result.vendor_status}")
+                if round >= CYCLES // 2:
+                    sums[change.opcode] += used
+                    times[change.opcode] += 1
+    return {opcode: sums[opcode] / times[opcode] for opcode in times}
+
+
 def allocations_of_a_step(durable: bool) -> float:
     """Of a command that changes the device: Add, its answer, the request to release, the release."""
     counter = WORK / "allocations"
@@ -108,53 +150,32 @@ def allocations_of_a_step(durable: bool) -> float:
 
 
 def instructions() -> dict[tuple[str, int], float]:
-    """User-space instructions of a request and its turn, by callgrind."""
-    output = WORK / "callgrind"
-    for old in WORK.glob("callgrind*"):
-        old.unlink()
+    """User-space instructions of a request and its turn."""
     found = {}
-    with programs.fmapid(*DEVICE, before=["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}"]) as server:
+    with Callgrind() as counter, programs.fmapid(*DEVICE, before=counter.before) as server:
         prepare(server)
-        process = str(server.process.pid)
-
-        def dump() -> int:
-            """Instructions since the last dump."""
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            subprocess.run(["callgrind_control", "--dump=x", process], check=True, **quiet)
-            newest = max(WORK.glob("callgrind.*"), key=lambda path: int(path.suffix[1:]))
-            return int(re.search(r"^totals: (\d+)", newest.read_text(), re.MULTILINE).group(1))
-
-        def count(name: str, link: str, opcode: int, payload: bytes, requests: int) -> int:
-            send(server, name, link, opcode, payload, requests)
-            return dump()
-
-        dump()
-
         for link in ("packet", "stream"):
             for name, opcode, payload in commands(link):
-                few, many = (count(name, link, opcode, payload, number) for number in (WARM, WARM + MEASURED))
-                found[link, opcode] = (many - few) / MEASURED
-    for old in WORK.glob("callgrind*"):
-        old.unlink()
+                sends = partial(send, server, name, link, opcode, payload)
+                found[link, opcode] = counter.each(server.process.pid, sends)
     return found
 
 
 def lines(quick: bool) -> list[Row]:
     if quick:
-        global MEASURED
-        MEASURED = 100
+        global MEASURED, CYCLES
+        MEASURED, CYCLES = 100, 10
     counted = allocations()
-    costs = instructions() if shutil.which("valgrind") and not quick else {}
+    costs = instructions() if callgrind.is_there(quick) else {}
     rows = []
     for (link, opcode), number in counted.items():
-        row = limit_row("alloc", f"{opcode:04X}h, {TYPES[link]}", number, "allocations", 0)
+        row = limit_row("counts", f"{opcode:04X}h, {TYPES[link]}", number, "allocations", 0)
         row.goal = "0"
-        if costs:
-            row.reference = f"{costs[link, opcode]:,.0f} instructions"
-            row.value = costs[link, opcode]
-            row.details["instructions"] = costs[link, opcode]
-        rows.append(row)
+        rows.append(row.count_instructions(costs.get((link, opcode))))
+    for what, device, changes in (("of backends", DEVICE_OF_BACKENDS, BACKENDS), ("of a pool", DEVICE_OF_A_POOL, POOL)):
+        for opcode, number in sorted(allocations_of_changes(device, changes).items()):
+            rows.append(limit_row("counts", f"{opcode:04X}h, device {what}", number, "allocations", None))
     for durable, name in ((False, "volatile"), (True, "durable")):
-        row = limit_row("alloc", f"a step of a cycle (5604h, 4802h, 5605h, 4803h), {name}", allocations_of_a_step(durable), "allocations", None)
-        rows.append(row)
+        what = f"a step of a cycle (5604h, 4802h, 5605h, 4803h), {name}"
+        rows.append(limit_row("counts", what, allocations_of_a_step(durable), "allocations", None))
     return rows
