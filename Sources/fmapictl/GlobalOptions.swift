@@ -92,6 +92,7 @@ struct GlobalOptions: ParsableArguments {
         settings.destination = eid
         settings.timeout = .seconds(timeout)
         settings.packetSize = packetSize
+        settings.instanceDirectory = instanceDirectory
         return try Link(to: try address(of: target), as: target, settings)
     }
 
