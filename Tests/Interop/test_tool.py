@@ -91,7 +91,33 @@ class FindingTest(ToolTest):
             self.assertEqual(size(), 3)
             done = run(root, "add", "--to", "0", "--size", "2MiB")
             self.assertEqual(done.returncode, 3)
-            self.assertIn("systemctl start fmapid-fm.socket", done.stderr)
+            self.assertIn("'systemctl enable fmapid-fm@blue.socket && systemctl restart fmapid@blue.service' adds it.", done.stderr)
+            done = run(root, "host", "7", "list")
+            self.assertIn("'systemctl enable fmapid-host7@blue.socket && systemctl restart fmapid@blue.service' adds it, if", done.stderr)
+
+    def test_no_connection(self):
+        """What is said depends on where nobody listens."""
+        with tempfile.TemporaryDirectory() as root:
+            service = self.device(device=["--lazy", "2GiB", "--hosts", "2"])
+            Path(root, "red").symlink_to(service.path)
+            runs = f"These run:\n  red  {root}/red: fm, control, host0, host1\n"
+            table = {
+                ("--instance", "zzz", "info"): f"'systemctl start fmapid-fm@zzz.socket' starts fmapid@zzz.service, where that is installed. {runs}",
+                ("--instance", "fmapid", "host", "3", "list"): f"'systemctl start fmapid-host@3.socket' starts fmapid.service, where that is installed. {runs}",
+                ("--instance", "red", "host", "3", "list"):
+                    f"{root}/red has sockets of fm, control, host0, host1, and none of host3; "
+                    "'systemctl enable fmapid-host3@red.socket && systemctl restart fmapid@red.service' adds one, if the device has a host 3.\n",
+                ("--socket", f"{service.path}/host3.sock", "host", "3", "list"):
+                    f"{service.path} has sockets of fm, control, host0, host1, and none of host3.\n",
+                ("--socket", "nothing.sock", "info"): f"Is fmapid running there? {runs}",
+                ("--fm", "tcp:127.0.0.1:1", "info"): "cannot connect to tcp:127.0.0.1:1: Connection refused. Is fmapid running there?\n",
+            }  # fmt: skip
+            with tempfile.TemporaryDirectory() as empty:
+                for arguments, said in table.items():
+                    with self.subTest(arguments):
+                        done = run(root, *arguments, cwd=empty)
+                        self.assertEqual(done.returncode, 3)
+                        self.assertTrue(done.stderr.endswith(said), done.stderr)
 
     def test_sockets_left_over(self):
         """What a killed service left in its directory is no service; it is named where there is no other."""
@@ -198,6 +224,70 @@ class RefusalTest(ToolTest):
                 if facts:
                     self.assertIn(facts, error["facts"] or error["message"])
                 self.assertGreater(len(error["message"]), len(error["name"]) + 10)
+
+    def test_advice_works(self):
+        """The command that is advised does what is said, as it is printed: it is run, and then what was refused is done."""
+        service = self.device()
+        self.tool(service, "backend", "create", "--name", "c", "--size", "64MiB")
+        self.tool(service, "backend", "create", "--name", "a b", "--size", "64MiB")
+
+        def follow(*refused: str) -> str:
+            advice = self.json(service, *refused, status=1)["error"]["advice"]
+            (command,) = re.findall("'fmapictl ([^']*)'", advice)
+            self.tool(service, *command.split())
+            return command
+
+        for name in ["c", "a b"]:
+            with self.subTest(name):
+                add = ["add", "--size", "64MiB", "--contiguous", "--tag", name, "--to"]
+                self.tool(service, *add, "1")
+                command = follow(*add, "0")
+                if name == "c":
+                    self.assertEqual(command, "release --from 1 --tag c --forced")
+                self.tool(service, *add, "1")
+                self.assertIn("--forced", follow("release", "--from", "1", "--tag", name))
+                self.tool(service, *add, "1")
+                self.tool(service, "host", "1", "accept", "--all")
+                self.assertNotIn("--forced", follow(*add, "0"))
+                self.tool(service, "host", "1", "answer-releases")
+                self.tool(service, *add, "0")
+        self.assertEqual(
+            follow("add", "--to", "0", "--at", "1GiB", "--size", "32MiB", "--tag", "d"), "backend create --name d --size 32MiB")
+        tag = "11111111-1111-4111-8111-111111111111"
+        self.assertEqual(
+            follow("add", "--to", "0", "--extent", f"1GiB,2MiB,{tag}"), f"backend create --tag {tag} --size 2MiB")
+        self.tool(service, "add", "--to", "0", "--at", "1GiB", "--size", "32MiB", "--tag", "d")
+        self.assertIn("--extent 0x40000000,32MiB,", follow("release", "--from", "0", "--extent", "1GiB,2MiB"))
+
+        service = self.device(device=["--lazy", "1GiB", "--hosts", "2", "--sharable-region", "0"])
+        self.tool(service, "backend", "create", "--name", "c", "--size", "64MiB")
+        add = ["add", "--to", "0", "--size", "64MiB", "--tag", "c"]
+        self.tool(service, *add)
+        self.tool(service, "host", "0", "accept", "--all")
+        self.tool(service, "reference", "add", "--tag", "c")
+        self.tool(service, "host", "0", "release", "--tag", "c")
+        self.assertEqual(follow(*add), "reference remove --tag c")
+        self.tool(service, *add)
+
+    def test_wrong_link(self):
+        """A socket of another role is said to be that, with the one that is needed."""
+        service = self.device()
+        place = {name: str(service.path / f"{name}.sock") for name in ["fm", "control", "host0"]}
+        table = {
+            ("fm", "trace"): ("a link of the fabric manager", "control"), ("fm", "links"): ("a link of the fabric manager", "control"),
+            ("host0", "trace"): ("a host's link", "control"), ("fm", "host 0 list"): ("a link of the fabric manager", "host 0"),
+            ("control", "host 0 accept"): ("a control link", "host 0"), ("control", "add --to 0 --size 1GiB"): ("a control link", "fm"),
+            ("control", "events"): ("a control link", "fm"), ("host0", "info"): ("a host's link", "fm"),
+        }  # fmt: skip
+        for (socket, line), (found, needed) in table.items():
+            with self.subTest(line, socket=socket):
+                done = self.tool(service, "--socket", place[socket], *line.split(), status=1)
+                self.assertIn(f"unix:{place[socket]} is {found}, and ", done.stderr)
+                variable = needed.upper().replace(" ", "")
+                self.assertIn(f"  say where that is with --{needed}{'=' if 'host' in needed else ' '}ADDRESS or FMAPICTL_{variable}", done.stderr)
+        for socket in ["fm", "control"]:
+            for line in ["info", "extents", "tags", "backend list", "map"]:
+                self.tool(service, "--socket", place[socket], *line.split())
 
     def test_of_a_pool(self):
         service = self.device(device=["--static", "1GiB", "--hosts", "2"])
