@@ -57,7 +57,9 @@ struct Trace: ToolCommand {
     @Option(help: ArgumentHelp("End after so many messages.", valueName: "N"))
     var count: Int?
 
-    @Option(help: ArgumentHelp("Write the packets to a capture file; '-' is standard output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write the packets to a capture file; '-' is standard output.", valueName: "file"), completion: .file()
+    )
     var pcap: String?
 
     @OptionGroup
