@@ -301,6 +301,46 @@ class RefusalTest(ToolTest):
         self.assertEqual(error["facts"], "host 0 has 256 MiB of the 512 MiB from 0x20000000 on")
 
 
+class HelpTest(ToolTest):
+    """What is said to somebody who is almost right."""
+
+    def test_suggestions(self):
+        table = {
+            "hots": "fmapictl host", "hots 0 list": "fmapictl host", "host 0 lst": "fmapictl host 0 list", "evnts": "fmapictl events",
+            "backend crate": "fmapictl backend create", "--fm x relase": "fmapictl release", "xyzzy": None, "info host": None,
+        }  # fmt: skip
+        for line, meant in table.items():
+            with self.subTest(line):
+                done = run("/nonexistent", *line.split())
+                self.assertEqual(done.returncode, 2)
+                if meant:
+                    self.assertIn(f"; did you mean '{meant}'?\nUsage: fmapictl ", done.stderr)
+                else:
+                    self.assertNotIn("did you mean", done.stderr)
+
+    def test_host_without_a_command(self):
+        done = run("/nonexistent", "host", "0")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "^fmapictl: host 0 needs a command:\n  run +Stay, and")
+        self.assertTrue(done.stderr.endswith("See 'fmapictl host COMMAND --help' for more information.\n"))
+
+    def test_wait_in_help(self):
+        for command in ["add", "release"]:
+            text = run("/nonexistent", command, "--help").stdout
+            self.assertIn("(default as flag: as --timeout, else 30)", text)
+            self.assertEqual(text.count("[--wait [SECONDS]]"), {"add": 4, "release": 2}[command])
+            self.assertNotIn("Argument", text)
+
+    def test_events_without_times(self):
+        service = self.device()
+        self.tool(service, "region", "set", "0", "--block-size", "4MiB")
+        note = "no times: nobody has set the device's clock (0301h)\n"
+        self.assertTrue(self.tool(service, "events", "0").stdout.endswith(note))
+        self.tool(service, "send", "--to", "fm", "0301", "0000000000000010")
+        self.tool(service, "region", "set", "0", "--block-size", "2MiB")
+        self.assertNotIn("no times", self.tool(service, "events", "0").stdout)
+
+
 class WaitingTest(ToolTest):
     """Operations that are followed to their end."""
 
@@ -345,6 +385,16 @@ class WaitingTest(ToolTest):
         self.tool(service, "host", "0", "release", *extents[3:])
         self.read_until(terminal, "host 0 released 16 MiB")
         self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_agents_tell_what_they_wait_for(self):
+        """On a terminal, after half a second; a pipe sees the end only."""
+        service = self.device()
+        for line, what in {"accept": "an offer", "reject": "an offer", "answer-releases": "a request"}.items():
+            with self.subTest(line):
+                process, terminal = self.follow(service, "host", "0", line, "--timeout", "1.5")
+                self.read_until(terminal, f"\r\x1b[Kwaiting for {what}, up to 1.5 s …\r\x1b[Kfmapictl: ")
+                self.assertEqual(process.wait(PATIENCE), 4)
+        self.assertNotIn("waiting", self.tool(service, "host", "0", "accept", "--timeout", "1", status=4).stderr)
 
     def test_nothing_but_the_end_in_a_pipe(self):
         service = self.device()

@@ -33,7 +33,10 @@ extension AgentCommand {
         var reports: [OfferReport] = []
         var notices: [LogItem] = []
         var deadline = global.deadline
-        while let offer = try agent.nextOffer(until: deadline, notices: &notices) {
+        let notice = WaitNotice("an offer", seconds: global.timeout)
+        defer { notice.end() }
+        while let offer = try agent.nextOffer(until: deadline, notices: &notices, idle: notice.look) {
+            notice.end()
             let ranges = try decide(offer.item)
             guard let accepted = try agent.answer(offer, accepting: ranges) else {
                 notices += offer.before + [offer.item]
@@ -45,6 +48,7 @@ extension AgentCommand {
             guard all else { break }
             deadline = Deadline(in: .zero)
         }
+        notice.end()
         if reports.isEmpty, unseen, try agent.rejectUnseen() {
             reports.append(OfferReport(offer: LogItem(type: .addCapacity, extents: [], handles: []), accepted: [], before: []))
         }
