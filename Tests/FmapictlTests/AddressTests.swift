@@ -51,7 +51,7 @@ import Testing
     @Test func nobodyListens() {
         let error = #expect(throws: ClientError.self) {
             _ = try Dial.open(
-                LinkAddress(.unix("/nonexistent/fmapictl.sock")), as: .fm, below: "/nonexistent", until: Deadline(in: .seconds(1))
+                LinkAddress(.unix("/nonexistent/fmapictl.sock")), as: .fm, below: "/none", until: Deadline(in: .seconds(1))
             )
         }
         #expect(error?.exitCode == 3)
