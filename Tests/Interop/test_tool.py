@@ -109,6 +109,8 @@ class FindingTest(ToolTest):
                     "'systemctl enable fmapid-host3@red.socket && systemctl restart fmapid@red.service' adds one, if the device has a host 3.\n",
                 ("--socket", f"{service.path}/host3.sock", "host", "3", "list"):
                     f"{service.path} has sockets of fm, control, host0, host1, and none of host3.\n",
+                ("--instance", f"{service.path}/.", "host", "3", "list"):
+                    f"{service.path}/. has sockets of fm, control, host0, host1, and none of host3.\n",
                 ("--socket", "nothing.sock", "info"): f"Is fmapid running there? {runs}",
                 ("--fm", "tcp:127.0.0.1:1", "info"): "cannot connect to tcp:127.0.0.1:1: Connection refused. Is fmapid running there?\n",
             }  # fmt: skip
@@ -118,6 +120,8 @@ class FindingTest(ToolTest):
                         done = run(root, *arguments, cwd=empty)
                         self.assertEqual(done.returncode, 3)
                         self.assertTrue(done.stderr.endswith(said), done.stderr)
+            done = run(root, "--instance", ".", "host", "3", "list", cwd=service.path)
+            self.assertIn(". This directory has sockets of fm, control, host0, host1, and none of host3.\n", done.stderr)
 
     def test_sockets_left_over(self):
         """What a killed service left in its directory is no service; it is named where there is no other."""

@@ -38,7 +38,7 @@ extension Instance {
         let directory = parts.count > 1 ? parts.dropLast().joined(separator: "/") : "."
         let name = name(of: directory, below: root)
         if let here = inDirectory(directory.isEmpty ? "/" : directory, name: name ?? directory), here.isRunning {
-            let all = "\(printable(directory)) has sockets of \(here.list)"
+            let all = "\(directory == "." ? "This directory" : printable(directory)) has sockets of \(here.list)"
             guard !here.targets.contains(target) else { return all + "." }
             let way = name == nil ? "" : "; \(here.more(target)) adds one\(target.condition)"
             return all + ", and none of \(target)\(way)."
