@@ -11,7 +11,7 @@ import argparse, socket, struct, sys, time, uuid
 GET_EVENTS, CLEAR_EVENTS, LIST_BACKENDS = 0x0100, 0x0101, 0xC002
 DCD_INFO, REGIONS, EXTENTS, ADD, RELEASE = 0x5600, 0x5601, 0x5603, 0x5604, 0x5605
 ADD_RESPONSE, CAPACITY_RELEASED = 4, 5  # event types in the fabric manager's log (CXL r3.1 table 8-50)
-FM_LOG, CONTIGUOUS, BY_TAG, BACKEND_IS_FREE = 4, 1, 0, 0
+FM_LOG, CONTIGUOUS, BY_TAG, FORCED, BACKEND_IS_FREE = 4, 1, 0, 0x10, 0
 PATIENCE = 10.0  # seconds in which a host should have answered
 MIB = 1 << 20
 
@@ -42,6 +42,7 @@ class Device:
             self.socket.connect(address)
         self.stream = self.socket.makefile("rb")
         self.tag = 0
+        self.silent = set()  # hosts that did not answer: they are left alone
 
     def command(self, opcode, payload=b""):
         """Sends a request and waits for its answer: the payload, or Refused."""
@@ -76,26 +77,26 @@ class Device:
             return data[0]
         raise ConnectionError("the device closed the link")
 
-    def extents(self, host):
-        """(size, tag) of what a host has accepted. As all lists, it comes in parts."""
+    def entries(self, opcode, request, total_at, layout):
+        """All of a list, which comes in parts: `request` is the request for the part from a number on."""
         found, total = [], 1
         while len(found) < total:
-            answer = self.command(EXTENTS, struct.pack("<HxxII", host, 25, len(found)))
-            (total,) = struct.unpack_from("<I", answer, 12)
-            found += struct.iter_unpack("<8xQ16s8x", answer[24:])
+            answer = self.command(opcode, request(len(found)))
+            (total,) = struct.unpack_from("<I", answer, total_at)
+            found += struct.iter_unpack(layout, answer[total_at + 12 :])
         return found
+
+    def extents(self, host):
+        """(size, tag) of what a host has accepted."""
+        return self.entries(EXTENTS, lambda first: struct.pack("<HxxII", host, 25, first), 12, "<8xQ16s8x")
 
     def free_backends(self):
         """(size, tag) of memory that is there and that nobody has."""
-        found, total = [], 1
-        while len(found) < total:
-            answer = self.command(LIST_BACKENDS, struct.pack("<II", len(found), 20))
-            (total,) = struct.unpack_from("<I", answer, 4)
-            found += struct.iter_unpack("<16sQ6xB9x", answer[16:])
+        found = self.entries(LIST_BACKENDS, lambda first: struct.pack("<II", first, 20), 4, "<16sQ6xB9x")
         return [(size, tag) for tag, size, state in found if state == BACKEND_IS_FREE]
 
     def move(self, giver, taker, size, tag):
-        """Takes memory from a host, or from nobody (None), and gives it to another: whether all took part."""
+        """Takes memory from a host, or nobody (None), and gives it to another: whether to go on with it."""
         piece = f"{uuid.UUID(bytes=tag)}, {size // MIB} MiB"
         try:
             if giver is not None:
@@ -105,7 +106,11 @@ class Device:
                     return False
             print(f"  offer {piece}, to host {taker}")
             self.command(ADD, struct.pack("<HBBQ16s", taker, CONTIGUOUS, 0, size, tag))
-            return self.wait_for(ADD_RESPONSE, taker, tag, "accepted")
+            if self.wait_for(ADD_RESPONSE, taker, tag, "accepted"):
+                return True
+            if taker in self.silent:  # the offer must not stay open; another host can have the memory
+                self.command(RELEASE, struct.pack("<HBxQ16s", taker, BY_TAG | FORCED, size, tag))
+            return taker in self.silent
         except Refused as refusal:
             print(f"    refused: {refusal}")
             return False
@@ -122,7 +127,8 @@ class Device:
                     print(f"    {word}" if length else f"    not {word}")
                     return length > 0
             time.sleep(0.02)
-        print("    no answer")
+        print(f"    no answer: host {host} is left alone")
+        self.silent.add(host)
         return False
 
 
@@ -145,20 +151,22 @@ def next_step(held, free, weights, stuck):
     return None
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("socket")
     parser.add_argument("--share", action="append", default=[], metavar="HOST=WEIGHT",
                         help="how much is for a host, against others: 1 is the default, 0 is to have nothing")
     parser.add_argument("--watch", action="store_true", help="go on when all is in balance")
-    options = parser.parse_args()
-    device = Device(options.socket)
+    return parser.parse_args()
 
+
+def main(options):
+    device = Device(options.socket)
     hosts, regions = device.command(DCD_INFO)[:2]
-    print(f"device with {hosts} hosts and {regions} DC regions")
+    print(f"hosts: {hosts}, DC regions: {regions}")
     for host in range(hosts):
         base, _, length, block = struct.unpack_from("<4Q", device.command(REGIONS, bytes([host, 0, 8, 0])), 4)
-        print(f"  host {host}: region 0 at {base:#x}, {length // MIB} MiB in blocks of {block} bytes")
+        print(f"  host {host}: region 0 at {base:#x}, {length // MIB} MiB in blocks of {block / MIB:g} MiB")
     weights = dict.fromkeys(range(hosts), 1.0)
     for host, weight in (share.split("=") for share in options.share):
         weights[int(host)] = float(weight) or 1e-9  # a host of weight 0 gives everything
@@ -166,7 +174,8 @@ def main():
     stuck = set()  # tags that a host did not take or give: they stay where they are
     while True:
         held = {host: device.extents(host) for host in range(hosts)}
-        step = next_step(held, device.free_backends(), weights, stuck)
+        able = {host: weight for host, weight in weights.items() if host not in device.silent}
+        step = next_step(held, device.free_backends(), able, stuck) if able else None
         if step and not device.move(*step):
             stuck.add(step[-1])
         elif not step and not options.watch:
@@ -178,9 +187,10 @@ def main():
 
 
 if __name__ == "__main__":
+    options = arguments()
     try:
-        main()
+        main(options)
     except (OSError, Refused) as error:
-        sys.exit(f"fabric_manager.py: {error}")
+        sys.exit(f"fabric_manager.py: {options.socket}: {error}")
     except KeyboardInterrupt:
         pass

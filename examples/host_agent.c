@@ -21,6 +21,7 @@
 enum { GET_EVENTS = 0x0100, CLEAR_EVENTS = 0x0101, SET_INTERRUPTS = 0x0103, NOTIFICATION = 0x0106 };
 enum { GET_EXTENTS = 0x4801, ADD_RESPONSE = 0x4802, RELEASE = 0x4803, GET_DESCRIPTOR = 0xC020 };
 enum { OFFERED, ASKED_BACK, TAKEN_AWAY }; /* event types, CXL r3.1 table 8-50 */
+enum { INVALID_ADDRESS = 0x000F }; /* return code of C020h where the host has nothing */
 enum { HEADER = 4 + 1 + 12, LOG = 4, RECORD = 128, EXTENT = 40, RANGE = 24, MAXIMUM = 1024 };
 enum { RANGES = (MAXIMUM - 8) / RANGE }; /* in one request; of a larger group the rest is left alone */
 
@@ -108,7 +109,15 @@ static void map(uint64_t start) {
     put(request, 8, start);
     if (!new) fail("calloc");
     unsigned code = command(GET_DESCRIPTOR, request, sizeof request, answer, &size, &new->descriptor);
-    if (code || size < 25 || new->descriptor < 0) fail("no descriptor");
+    if (code == INVALID_ADDRESS) { /* 4802h succeeds for an offer that was forced back meanwhile, but nothing comes of it */
+        printf("0x%" PRIx64 " was withdrawn\n", start);
+        free(new);
+        return;
+    }
+    if (code || size < 25 || new->descriptor < 0) {
+        fprintf(stderr, "host_agent: no descriptor for 0x%" PRIx64 ": return code %04Xh\n", start, code);
+        exit(1);
+    }
     new->start = get(answer, 8);
     new->length = get(answer + 8, 8);
     /* A block can be smaller than a page, so an extent may begin inside of one. */

@@ -52,6 +52,11 @@ struct WaitArgument {
     }
 }
 
+/// What help shows for `--wait` alone.
+extension WaitArgument: CustomStringConvertible {
+    var description: String { seconds.map(\.formatted) ?? "as --timeout, else \(Self.usual.formatted)" }
+}
+
 /// A device physical address.
 struct AddressArgument {
     let value: UInt64

@@ -17,26 +17,8 @@ extension ClientError {
 }
 
 extension Tag {
-    /// Null for untagged.
-    var json: JSON { isNone ? .null : .string(description) }
-
     /// For tables.
     var text: String { isNone ? "-" : description }
-}
-
-extension DPARange {
-    var json: JSON { .object(["start": .number(start), "length": .number(length)]) }
-}
-
-extension Extent {
-    var json: JSON { .object(members) }
-
-    var members: [JSON.Member] {
-        [
-            .init("start", .number(start)), .init("length", .number(length)), .init("tag", tag.json),
-            .init("sequence", .integer(sequence)),
-        ]
-    }
 }
 
 extension [Extent] {
@@ -48,45 +30,9 @@ extension [Extent] {
     }
 }
 
-extension TaggedBackend {
-    var stateName: String {
-        switch state {
-        case .free: "free"
-        case .offered: "offered"
-        case .accepted: "accepted"
-        case .referenced: "referenced"
-        case .quarantined: "quarantined"
-        case nil: "state \(stateCode)"
-        }
-    }
-
-    var kindName: String {
-        switch kind {
-        case .anonymous: "anonymous"
-        case .file: "file"
-        case nil: "kind \(kindCode)"
-        }
-    }
-
-    var members: [JSON.Member] {
-        [
-            .init("tag", tag.json), .init("id", .integer(id)), .init("size", .number(size)), .init("kind", .string(kindName)),
-            .init("hugePages", .bool(usesHugePages)), .init("state", .string(stateName)), .init("hosts", .integer(hosts)),
-        ]
-    }
-}
-
-extension HostBitmap {
-    /// The hosts in it, ascending.
-    var list: [Int] { Self.hosts.filter { self[$0] } }
-}
-
 extension DynamicCapacityListTags.TagInfo {
     func json(_ names: TagNames) -> JSON {
-        .object([
-            "tag": tag.json, "name": .optional(names[tag]), "heldByFM": .bool(isHeldByFM),
-            "accepted": .array(references.list.map(JSON.count)), "offered": .array(pending.list.map(JSON.count)),
-        ])
+        .object(members + [.init("name", .optional(names[tag]))])
     }
 }
 
@@ -97,30 +43,6 @@ extension GetReleaseStatus.Status {
         case .notReleased: "not released"
         case .released: "released"
         }
-    }
-}
-
-extension EventRecord {
-    var json: JSON {
-        var members: [JSON.Member] = [
-            .init("handle", .integer(header.handle)), .init("timestamp", .number(header.timestamp)),
-            .init("format", .string(Tag(header.format.rawValue).description)),
-        ]
-        if case .dynamicCapacity(let event) = body { members += event.members }
-        return .object(members)
-    }
-}
-
-extension DynamicCapacityEvent {
-    fileprivate var members: [JSON.Member] {
-        let available = available.map {
-            JSON.object(["extents": .integer($0.extents), "tags": .integer($0.tags)])
-        }
-        return [
-            .init("type", .integer(typeCode)), .init("event", .optional(type?.name)), .init("host", .integer(hostID)),
-            .init("region", .integer(regionIndex)), .init("more", .bool(hasMore)), .init("extent", extent.json),
-            .init("available", available ?? .null),
-        ]
     }
 }
 

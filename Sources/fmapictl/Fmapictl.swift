@@ -17,7 +17,7 @@ struct Fmapictl: ParsableCommand {
         usage: "fmapictl [LINK OPTIONS] COMMAND",
         discussion: """
             ADDRESSES
-              What says first where a link is decides:
+              The first of these that names the link is used:
                 1. --fm, --host N=, --control
                 2. --socket, for the link that the command needs
                 3. --instance NAME: fm.sock, hostN.sock, control.sock in /run/fmapid/NAME,
@@ -97,7 +97,12 @@ struct Fmapictl: ParsableCommand {
     /// Prints what `error` says where it belongs, and exits. Usage errors end with status 2.
     private static func leave(_ error: any Error, in command: any ParsableCommand.Type) -> Never {
         let code = command.exitCode(for: error)
-        let text = command.fullMessage(for: error)
+        var text = command.fullMessage(for: error)
+        if text.contains("nexpected argument"), let end = text.firstIndex(of: "\n"),
+            let meant = Suggestion.command(for: Array(CommandLine.arguments.dropFirst()), of: Self.self)
+        {
+            text.insert(contentsOf: "; did you mean '\(meant)'?", at: end)
+        }
         if code.isSuccess {
             print(mended(text))
         } else if !text.isEmpty {

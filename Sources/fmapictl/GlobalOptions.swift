@@ -5,7 +5,7 @@ import Glibc
 /// Options of every command: which link, and how.
 struct GlobalOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Fabric manager link.", valueName: "address"),
+        help: ArgumentHelp("Fabric manager link.", valueName: "address"), completion: .file(),
         transform: { try LinkAddress(parsing: $0) })
     var fm: LinkAddress?
 
@@ -15,12 +15,12 @@ struct GlobalOptions: ParsableArguments {
     var hosts: [HostAddress] = []
 
     @Option(
-        help: ArgumentHelp("Control link.", valueName: "address"),
+        help: ArgumentHelp("Control link.", valueName: "address"), completion: .file(),
         transform: { try LinkAddress(parsing: $0) })
     var control: LinkAddress?
 
     @Option(
-        help: ArgumentHelp("The link that the command needs, whichever it is.", valueName: "address"),
+        help: ArgumentHelp("The link that the command needs, whichever it is.", valueName: "address"), completion: .file(),
         transform: { try LinkAddress(parsing: $0) })
     var socket: LinkAddress?
 
@@ -92,6 +92,7 @@ struct GlobalOptions: ParsableArguments {
         settings.destination = eid
         settings.timeout = .seconds(timeout)
         settings.packetSize = packetSize
+        settings.instanceDirectory = instanceDirectory
         return try Link(to: try address(of: target), as: target, settings)
     }
 

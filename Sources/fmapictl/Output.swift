@@ -1,6 +1,28 @@
 import ControlClient
 import Glibc
 
+/// Tells a terminal what a command waits for, if that takes longer than half a second.
+final class WaitNotice {
+    private let text: String
+    private let patience = Deadline(in: .milliseconds(500))
+    private var isShown = false
+
+    init(_ what: String, seconds: Double) { text = "waiting for \(what), up to \(seconds.formatted) s …" }
+
+    /// To be called now and then while nothing comes.
+    func look() {
+        guard !isShown, patience.hasPassed else { return }
+        isShown = true
+        Output.progress(text)
+    }
+
+    /// Takes the notice away, before anything else is told.
+    func end() {
+        if isShown { Output.endProgress() }
+        isShown = false
+    }
+}
+
 /// Where results go: text with tables for people, or JSON.
 final class Output {
     let isJSON: Bool

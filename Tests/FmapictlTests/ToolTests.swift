@@ -174,7 +174,8 @@ import Testing
         "backend create --size 1GiB --name a --tag 11111111-1111-4111-8111-111111111111",
         "backend create --size 1GiB --name 11111111-1111-4111-8111-111111111111", "status 11111111-1111-4111-8111-11111111111",
         "host 0 run --policy accept --script x", "host 0 run --policy accept --on-release script",
-        "host 0 run --script x --script-timeout 0", "tags --instance=",
+        "host 0 run --script /bin/true --script-timeout 0", "host 0 run --script ./nonexist", "host 0 run --script /etc/passwd",
+        "host 0 run --script /", "host 0 run --script nonexistent-in-path", "tags --instance=",
     ])
     func usageErrorsAreStatus2(line: String) throws {
         let arguments = line.split(separator: " ").map(String.init)

@@ -80,7 +80,55 @@ import Testing
         #expect(description.keyText == fields, "\(label)")
     }
 
-    /// Whatever bytes come, they are told somehow.
+    /// Documents have numbers, and lists as arrays, however many entries they have.
+    @Test(arguments: [
+        (
+            message(
+                .initiateDynamicCapacityAdd,
+                InitiateDynamicCapacityAdd.Request.bytes(add, [Extent(start: 0, length: gibibyte, tag: firstTag)])),
+            """
+            {"host":2,"policy":"prescriptive","extents":[{"start":0,"length":1073741824,"tag":"\(firstTag)","sequence":0}]}
+            """
+        ),
+        (
+            message(
+                .initiateDynamicCapacityAdd,
+                InitiateDynamicCapacityAdd.Request.bytes(
+                    add, [Extent(start: 0, length: 4096), Extent(start: 8192, length: 4096)])),
+            """
+            {"host":2,"policy":"prescriptive","extents":[{"start":0,"length":4096,"tag":null,"sequence":0},\
+            {"start":8192,"length":4096,"tag":null,"sequence":0}]}
+            """
+        ),
+        (
+            message(
+                .initiateDynamicCapacityRelease,
+                InitiateDynamicCapacityRelease.Request.bytes(
+                    .init(hostID: 1, policy: .tagBased, isForced: true, length: 4096, tag: secondTag), [])),
+            #"{"host":1,"policy":"tag-based","forced":true,"length":4096,"tag":"\#(secondTag)"}"#
+        ),
+        (
+            message(
+                .identify,
+                Identify.Response(
+                    vendorID: 1, deviceID: 2, subsystemVendorID: 3, subsystemID: 4, serialNumber: 5,
+                    maximumMessageSizeExponent: 10, componentType: .type3Device
+                ).bytes, answer: .success),
+            """
+            {"vendor":1,"device":2,"subsystemVendor":3,"subsystem":4,"serialNumber":5,"largestMessage":1024,"componentType":3}
+            """
+        ),
+        (
+            message(.getExtentDescriptor, [0, 0, 0, 0, 1, 0, 0, 0]), #"{"address":4294967296}"#
+        ),
+        (message(.getReleaseStatus, [2, 0, 0, 0, 0, 0, 0, 0], answer: .success), #"{"status":"released"}"#),
+    ])
+    func documents(_ body: [UInt8], _ fields: String) {
+        let description = MessageDescription(type: 8, body: body)
+        #expect(JSON.object(description.fields.compactMap(\.member)).compact == fields)
+    }
+
+    /// Whatever bytes come, they are told somehow; no document has a member twice.
     @Test(arguments: Opcode.known)
     func bytesWithoutSenseDoNoHarm(_ opcode: Opcode) {
         for size in [0, 1, 2, 7, 8, 12, 16, 28, 40, 100, 300] {
@@ -89,6 +137,8 @@ import Testing
                 for answer in [nil, .success] as [ReturnCode?] {
                     let description = MessageDescription(type: 8, body: Self.message(opcode, payload, answer: answer))
                     #expect(description.command.hasPrefix(opcode.description))
+                    let keys = description.fields.compactMap(\.member?.key)
+                    #expect(Set(keys).count == keys.count, "\(keys)")
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,25 @@ class DocumentsTest(unittest.TestCase):
             result = run(f"{script}{sys.executable} manager.py fm.sock", directory)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertEqual(result.stdout, "2 hosts, 1 regions, 4 GiB\n")
+
+    def test_fabric_manager_whose_device_goes(self):
+        """The program ends when the link closes, wherever in a frame that is."""
+        (program,) = examples("docs/writing-a-fabric-manager.md", "python")
+        for begun in [b"", b"\x7e", b"\x7e\x01", b"\x7e\x01\x30\x01\x08", b"\x7e\x01\x30\x01\x7d"]:
+            with self.subTest(begun), tempfile.TemporaryDirectory(prefix="fmapid-fm-") as directory, socket.socket(socket.AF_UNIX) as end:
+                end.bind(f"{directory}/fm.sock")
+                end.listen()
+                manager = subprocess.Popen(
+                    [sys.executable, "-c", program, f"{directory}/fm.sock"], stderr=subprocess.PIPE, text=True
+                )  # fmt: skip
+                self.addCleanup(manager.kill)
+                link, _ = end.accept()
+                link.recv(64)
+                link.sendall(begun)
+                link.close()
+                _, errors = manager.communicate(timeout=PATIENCE)
+                self.assertEqual(manager.returncode, 1)
+                self.assertIn("ConnectionError: the device closed the link", errors)
 
     def test_testing_a_fabric_manager(self):
         (script,) = examples("docs/writing-a-fabric-manager.md", "sh")

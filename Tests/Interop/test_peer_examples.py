@@ -100,7 +100,7 @@ class PeerExamplesTest(unittest.TestCase):
     def test_short(self):
         """It is read in one go: few lines, none long, and nothing but the standard library."""
         lines = (EXAMPLES / "fabric_manager.py").read_text().splitlines()
-        self.assertLessEqual(sum(bool(line.strip()) for line in lines), 160)
+        self.assertLessEqual(sum(bool(line.strip()) for line in lines), 166)
         self.assertLessEqual(max(map(len, lines)), 110)
         imported = {name.strip() for line in lines if line.startswith("import ") for name in line[7:].split(",")}
         self.assertLessEqual(imported, sys.stdlib_module_names)
@@ -112,7 +112,7 @@ class PeerExamplesTest(unittest.TestCase):
         for number in range(6):
             self.create(number)
         output = self.balance()
-        self.assertIn("device with 2 hosts and 1 DC regions", output)
+        self.assertIn("hosts: 2, DC regions: 1\n  host 0: region 0 at 0x0, ", output)
         self.assertTrue(output.endswith("host 0 has 12 MiB in 3 pieces\nhost 1 has 12 MiB in 3 pieces\n"), output)
         before = [self.tags_of(host) for host in range(2)]
         self.assertEqual([len(tags) for tags in before], [3, 3])
@@ -143,6 +143,31 @@ class PeerExamplesTest(unittest.TestCase):
         self.assertIn("not accepted\n", output)
         self.assertIn("host 0 has 0 MiB in 0 pieces", output)
 
+    def test_silent_host(self):
+        """What a host does not answer is taken back and goes to another one; it is not asked again."""
+        agent = self.start(1)
+        for number in range(3):
+            self.create(number)
+        source = (EXAMPLES / "fabric_manager.py").read_text()
+        impatient = self.daemon.path / "impatient.py"
+        impatient.write_text(source.replace("PATIENCE = 10.0", "PATIENCE = 0.5"))
+        self.assertNotEqual(impatient.read_text(), source)
+        result = subprocess.run(
+            [sys.executable, impatient, self.daemon.path / "fm"], capture_output=True, text=True, timeout=5 * PATIENCE
+        )  # fmt: skip
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertEqual(result.stdout.count("no answer: host 0 is left alone"), 1, result.stdout)
+        self.assertTrue(result.stdout.endswith("host 0 has 0 MiB in 0 pieces\nhost 1 has 12 MiB in 3 pieces\n"), result.stdout)
+        self.assertEqual(len(agent.lines("mapped 0x")), 3)
+        extents = self.succeed(self.manager, 0xC013, struct.pack("<HHIQ", 0, 0, 20, 0))
+        self.assertEqual(struct.unpack_from("<I", extents, 4), (0,), "nothing is on offer to the silent host")
+
+    def test_no_device(self):
+        """The failure names the place."""
+        path = self.daemon.path / "nothing"
+        result = subprocess.run([sys.executable, EXAMPLES / "fabric_manager.py", path], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual((result.returncode, result.stderr), (1, f"fabric_manager.py: {path}: [Errno 2] No such file or directory\n"))
+
     def test_agent(self):
         """It maps what it is offered, keeps it over its own restart, unmaps what is taken, and ends with the service."""
         first = self.start(0)
@@ -168,6 +193,19 @@ class PeerExamplesTest(unittest.TestCase):
         wait_until(lambda: maps() == 0, "nothing is mapped")
         self.assertEqual(self.daemon.stop(), 0)
         self.assertEqual(second.process.wait(PATIENCE), 0)
+
+
+    def test_withdrawn_offer(self):
+        """An offer that was forced back before the agent came is no end: the one behind it is accepted and mapped."""
+        for number in range(2):
+            self.create(number)
+            self.succeed(self.manager, ADD, struct.pack("<HBBQ16s", 0, 1, 0, SIZE, tag(number)))
+        self.succeed(self.manager, RELEASE, struct.pack("<HBxQ16s", 0, 0x10, SIZE, tag(0)))
+        agent = self.start(0)
+        wait_until(lambda: agent.lines("wrote: ") or agent.process.poll() is not None, "the second offer is mapped")
+        self.assertEqual(agent.lines("was withdrawn|no descriptor|mapped 0x"), ["was withdrawn", "mapped 0x"])
+        self.assertEqual(self.tags_of(0), {tag(1)})
+        self.assertIsNone(agent.process.poll())
 
 
 class VirtualMachineTest(unittest.TestCase):

@@ -91,7 +91,37 @@ class FindingTest(ToolTest):
             self.assertEqual(size(), 3)
             done = run(root, "add", "--to", "0", "--size", "2MiB")
             self.assertEqual(done.returncode, 3)
-            self.assertIn("systemctl start fmapid-fm.socket", done.stderr)
+            self.assertIn("'systemctl enable fmapid-fm@blue.socket && systemctl restart fmapid@blue.service' adds it.", done.stderr)
+            done = run(root, "host", "7", "list")
+            self.assertIn("'systemctl enable fmapid-host7@blue.socket && systemctl restart fmapid@blue.service' adds it, if", done.stderr)
+
+    def test_no_connection(self):
+        """What is said depends on where nobody listens."""
+        with tempfile.TemporaryDirectory() as root:
+            service = self.device(device=["--lazy", "2GiB", "--hosts", "2"])
+            Path(root, "red").symlink_to(service.path)
+            runs = f"These run:\n  red  {root}/red: fm, control, host0, host1\n"
+            table = {
+                ("--instance", "zzz", "info"): f"'systemctl start fmapid-fm@zzz.socket' starts fmapid@zzz.service, where that is installed. {runs}",
+                ("--instance", "fmapid", "host", "3", "list"): f"'systemctl start fmapid-host@3.socket' starts fmapid.service, where that is installed. {runs}",
+                ("--instance", "red", "host", "3", "list"):
+                    f"{root}/red has sockets of fm, control, host0, host1, and none of host3; "
+                    "'systemctl enable fmapid-host3@red.socket && systemctl restart fmapid@red.service' adds one, if the device has a host 3.\n",
+                ("--socket", f"{service.path}/host3.sock", "host", "3", "list"):
+                    f"{service.path} has sockets of fm, control, host0, host1, and none of host3.\n",
+                ("--instance", f"{service.path}/.", "host", "3", "list"):
+                    f"{service.path}/. has sockets of fm, control, host0, host1, and none of host3.\n",
+                ("--socket", "nothing.sock", "info"): f"Is fmapid running there? {runs}",
+                ("--fm", "tcp:127.0.0.1:1", "info"): "cannot connect to tcp:127.0.0.1:1: Connection refused. Is fmapid running there?\n",
+            }  # fmt: skip
+            with tempfile.TemporaryDirectory() as empty:
+                for arguments, said in table.items():
+                    with self.subTest(arguments):
+                        done = run(root, *arguments, cwd=empty)
+                        self.assertEqual(done.returncode, 3)
+                        self.assertTrue(done.stderr.endswith(said), done.stderr)
+            done = run(root, "--instance", ".", "host", "3", "list", cwd=service.path)
+            self.assertIn(". This directory has sockets of fm, control, host0, host1, and none of host3.\n", done.stderr)
 
     def test_sockets_left_over(self):
         """What a killed service left in its directory is no service; it is named where there is no other."""
@@ -199,6 +229,70 @@ class RefusalTest(ToolTest):
                     self.assertIn(facts, error["facts"] or error["message"])
                 self.assertGreater(len(error["message"]), len(error["name"]) + 10)
 
+    def test_advice_works(self):
+        """The command that is advised does what is said, as it is printed: it is run, and then what was refused is done."""
+        service = self.device()
+        self.tool(service, "backend", "create", "--name", "c", "--size", "64MiB")
+        self.tool(service, "backend", "create", "--name", "a b", "--size", "64MiB")
+
+        def follow(*refused: str) -> str:
+            advice = self.json(service, *refused, status=1)["error"]["advice"]
+            (command,) = re.findall("'fmapictl ([^']*)'", advice)
+            self.tool(service, *command.split())
+            return command
+
+        for name in ["c", "a b"]:
+            with self.subTest(name):
+                add = ["add", "--size", "64MiB", "--contiguous", "--tag", name, "--to"]
+                self.tool(service, *add, "1")
+                command = follow(*add, "0")
+                if name == "c":
+                    self.assertEqual(command, "release --from 1 --tag c --forced")
+                self.tool(service, *add, "1")
+                self.assertIn("--forced", follow("release", "--from", "1", "--tag", name))
+                self.tool(service, *add, "1")
+                self.tool(service, "host", "1", "accept", "--all")
+                self.assertNotIn("--forced", follow(*add, "0"))
+                self.tool(service, "host", "1", "answer-releases")
+                self.tool(service, *add, "0")
+        self.assertEqual(
+            follow("add", "--to", "0", "--at", "1GiB", "--size", "32MiB", "--tag", "d"), "backend create --name d --size 32MiB")
+        tag = "11111111-1111-4111-8111-111111111111"
+        self.assertEqual(
+            follow("add", "--to", "0", "--extent", f"1GiB,2MiB,{tag}"), f"backend create --tag {tag} --size 2MiB")
+        self.tool(service, "add", "--to", "0", "--at", "1GiB", "--size", "32MiB", "--tag", "d")
+        self.assertIn("--extent 0x40000000,32MiB,", follow("release", "--from", "0", "--extent", "1GiB,2MiB"))
+
+        service = self.device(device=["--lazy", "1GiB", "--hosts", "2", "--sharable-region", "0"])
+        self.tool(service, "backend", "create", "--name", "c", "--size", "64MiB")
+        add = ["add", "--to", "0", "--size", "64MiB", "--tag", "c"]
+        self.tool(service, *add)
+        self.tool(service, "host", "0", "accept", "--all")
+        self.tool(service, "reference", "add", "--tag", "c")
+        self.tool(service, "host", "0", "release", "--tag", "c")
+        self.assertEqual(follow(*add), "reference remove --tag c")
+        self.tool(service, *add)
+
+    def test_wrong_link(self):
+        """A socket of another role is said to be that, with the one that is needed."""
+        service = self.device()
+        place = {name: str(service.path / f"{name}.sock") for name in ["fm", "control", "host0"]}
+        table = {
+            ("fm", "trace"): ("a link of the fabric manager", "control"), ("fm", "links"): ("a link of the fabric manager", "control"),
+            ("host0", "trace"): ("a host's link", "control"), ("fm", "host 0 list"): ("a link of the fabric manager", "host 0"),
+            ("control", "host 0 accept"): ("a control link", "host 0"), ("control", "add --to 0 --size 1GiB"): ("a control link", "fm"),
+            ("control", "events"): ("a control link", "fm"), ("host0", "info"): ("a host's link", "fm"),
+        }  # fmt: skip
+        for (socket, line), (found, needed) in table.items():
+            with self.subTest(line, socket=socket):
+                done = self.tool(service, "--socket", place[socket], *line.split(), status=1)
+                self.assertIn(f"unix:{place[socket]} is {found}, and ", done.stderr)
+                variable = needed.upper().replace(" ", "")
+                self.assertIn(f"  say where that is with --{needed}{'=' if 'host' in needed else ' '}ADDRESS or FMAPICTL_{variable}", done.stderr)
+        for socket in ["fm", "control"]:
+            for line in ["info", "extents", "tags", "backend list", "map"]:
+                self.tool(service, "--socket", place[socket], *line.split())
+
     def test_of_a_pool(self):
         service = self.device(device=["--static", "1GiB", "--hosts", "2"])
         self.tool(service, "add", "--to", "0", "--size", "768MiB")
@@ -209,6 +303,46 @@ class RefusalTest(ToolTest):
         self.tool(service, "host", "0", "accept")
         error = self.json(service, "release", "--from", "0", "--extent", "512MiB,512MiB", status=1)["error"]
         self.assertEqual(error["facts"], "host 0 has 256 MiB of the 512 MiB from 0x20000000 on")
+
+
+class HelpTest(ToolTest):
+    """What is said to somebody who is almost right."""
+
+    def test_suggestions(self):
+        table = {
+            "hots": "fmapictl host", "hots 0 list": "fmapictl host", "host 0 lst": "fmapictl host 0 list", "evnts": "fmapictl events",
+            "backend crate": "fmapictl backend create", "--fm x relase": "fmapictl release", "xyzzy": None, "info host": None,
+        }  # fmt: skip
+        for line, meant in table.items():
+            with self.subTest(line):
+                done = run("/nonexistent", *line.split())
+                self.assertEqual(done.returncode, 2)
+                if meant:
+                    self.assertIn(f"; did you mean '{meant}'?\nUsage: fmapictl ", done.stderr)
+                else:
+                    self.assertNotIn("did you mean", done.stderr)
+
+    def test_host_without_a_command(self):
+        done = run("/nonexistent", "host", "0")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "^fmapictl: host 0 needs a command:\n  run +Stay, and")
+        self.assertTrue(done.stderr.endswith("See 'fmapictl host COMMAND --help' for more information.\n"))
+
+    def test_wait_in_help(self):
+        for command in ["add", "release"]:
+            text = run("/nonexistent", command, "--help").stdout
+            self.assertIn("(default as flag: as --timeout, else 30)", text)
+            self.assertEqual(text.count("[--wait [SECONDS]]"), {"add": 4, "release": 2}[command])
+            self.assertNotIn("Argument", text)
+
+    def test_events_without_times(self):
+        service = self.device()
+        self.tool(service, "region", "set", "0", "--block-size", "4MiB")
+        note = "no times: nobody has set the device's clock (0301h)\n"
+        self.assertTrue(self.tool(service, "events", "0").stdout.endswith(note))
+        self.tool(service, "send", "--to", "fm", "0301", "0000000000000010")
+        self.tool(service, "region", "set", "0", "--block-size", "2MiB")
+        self.assertNotIn("no times", self.tool(service, "events", "0").stdout)
 
 
 class WaitingTest(ToolTest):
@@ -255,6 +389,16 @@ class WaitingTest(ToolTest):
         self.tool(service, "host", "0", "release", *extents[3:])
         self.read_until(terminal, "host 0 released 16 MiB")
         self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_agents_tell_what_they_wait_for(self):
+        """On a terminal, after half a second; a pipe sees the end only."""
+        service = self.device()
+        for line, what in {"accept": "an offer", "reject": "an offer", "answer-releases": "a request"}.items():
+            with self.subTest(line):
+                process, terminal = self.follow(service, "host", "0", line, "--timeout", "1.5")
+                self.read_until(terminal, f"\r\x1b[Kwaiting for {what}, up to 1.5 s …\r\x1b[Kfmapictl: ")
+                self.assertEqual(process.wait(PATIENCE), 4)
+        self.assertNotIn("waiting", self.tool(service, "host", "0", "accept", "--timeout", "1", status=4).stderr)
 
     def test_nothing_but_the_end_in_a_pipe(self):
         service = self.device()

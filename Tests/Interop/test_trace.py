@@ -199,7 +199,7 @@ class TraceTest(unittest.TestCase):
             request, answer = [json.loads(line) for line in output.splitlines()]
             self.assertEqual((request["kind"], answer["kind"]), ("request", "answer"))
             self.assertEqual(request["command"], "4802h Add Dynamic Capacity Response")
-            self.assertEqual(request["fields"]["extent"], "2 MiB at 0x40000000")
+            self.assertEqual(request["fields"]["extents"], [{"start": GIB, "length": 2 * MIB}])
             self.assertEqual(answer["outcome"], "Success")
             self.assertEqual((request["link"], request["direction"], answer["direction"]), (number, "to", "from"))
 

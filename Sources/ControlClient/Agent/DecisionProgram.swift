@@ -21,6 +21,28 @@ public struct DecisionProgram: Sendable {
         self.limit = limit
     }
 
+    /// Why `path`, which is looked for in PATH if there is no slash in it, cannot be run; nil if it looks as if it could.
+    public static func obstacle(_ path: String) -> String? {
+        var places = [path]
+        // The variable is copied at once, and nothing here changes the environment.
+        if !path.contains("/"), let value = unsafe getenv("PATH") {
+            places = unsafe String(cString: value).split(separator: ":").map { $0 + "/" + path }
+        }
+        var code = ENOENT
+        for place in places {
+            var status = stat()
+            // The paths are strings that end in zero for the calls; the status is a local variable.
+            guard unsafe stat(place, &status) == 0 else {
+                if errno != ENOENT { code = errno }
+                continue
+            }
+            let isProgram = unsafe access(place, X_OK) == 0
+            if isProgram, status.st_mode & S_IFMT == S_IFREG { return nil }
+            code = EACCES
+        }
+        return systemText(code)
+    }
+
     /// Runs it with its standard output on our standard error. Throws `.interrupted`, and kills it, when the descriptor `stop` can be read.
     public func decide(_ document: JSON, stop: Int32) throws(ClientError) -> Verdict {
         // A file, not a pipe: the program may read it when it likes, or not at all.

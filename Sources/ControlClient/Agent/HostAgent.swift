@@ -62,9 +62,9 @@ public struct HostAgent: ~Copyable {
 
     /// Waits for the oldest offer; nil after the deadline. Items that had to be cleared to find it are appended to `notices`.
     ///
-    /// Offers that were answered already, by an agent that came to its end before it cleared them, are cleared and passed over.
+    /// `idle` is called before each rest. Offers that were answered already, by an agent that came to its end before it cleared them, are cleared and passed over.
     public mutating func nextOffer(
-        until deadline: Deadline, notices: inout [LogItem]
+        until deadline: Deadline, notices: inout [LogItem], idle: () -> Void = {}
     ) throws(ClientError) -> PendingOffer? {
         while true {
             let reading = try read()
@@ -80,6 +80,7 @@ public struct HostAgent: ~Copyable {
                 try absorb(reading)
             } else {
                 guard !deadline.hasPassed else { return nil }
+                idle()
                 _ = pause(until: deadline.sooner(of: Deadline(in: Self.pollInterval)))
             }
         }
@@ -142,8 +143,8 @@ public struct HostAgent: ~Copyable {
         public var waitsForOffer = false
     }
 
-    /// Waits for a release request, and gives back what all requests that are there ask for.
-    public mutating func answerReleases(until deadline: Deadline) throws(ClientError) -> ReleaseAnswer {
+    /// Waits for a release request, and gives back what all requests that are there ask for; `idle` is called before each rest.
+    public mutating func answerReleases(until deadline: Deadline, idle: () -> Void = {}) throws(ClientError) -> ReleaseAnswer {
         var answer = ReleaseAnswer()
         while true {
             let reading = try read()
@@ -160,6 +161,7 @@ public struct HostAgent: ~Copyable {
                 try absorb(reading)
             } else if !reading.hasMore {
                 if !answer.released.isEmpty || deadline.hasPassed { return answer }
+                idle()
                 _ = pause(until: deadline.sooner(of: Deadline(in: Self.pollInterval)))
             }
         }

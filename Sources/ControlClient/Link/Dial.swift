@@ -5,7 +5,7 @@ import Glibc
 enum Dial {
     /// Connects to `address`; answers the descriptor, which does not block, and how packets travel on it.
     static func open(
-        _ address: LinkAddress, as target: LinkTarget, until deadline: Deadline
+        _ address: LinkAddress, as target: LinkTarget, below root: String, until deadline: Deadline
     ) throws(ClientError) -> (Descriptor, Framing) {
         switch address.place {
         case .tcp(let host, let port): return (try tcp(host, port, address, until: deadline), .serial)
@@ -20,18 +20,15 @@ enum Dial {
                 if let descriptor { return (descriptor, framing.other) }
                 throw unreachable(address, code)
             }
-            throw unreachable(address, code)
+            let absent = code == ENOENT || code == ECONNREFUSED ? Instance.absent(target, at: path, below: root) : nil
+            throw unreachable(address, code, absent)
         }
     }
 
-    private static func unreachable(_ address: LinkAddress, _ code: Int32) -> ClientError {
+    private static func unreachable(_ address: LinkAddress, _ code: Int32, _ absent: String? = nil) -> ClientError {
         let advice =
             switch code {
-            case ENOENT, ECONNREFUSED:
-                """
-                Is fmapid running there? 'systemctl start fmapid' starts the installed service; --instance, --socket, --fm, \
-                --host N= and --control say where another one listens.
-                """
+            case ENOENT, ECONNREFUSED: absent ?? "Is fmapid running there?"
             case EACCES, EPERM: "Its owner and mode decide who may use it; " + permission(address)
             case EPROTOTYPE: "The socket is of the other type: use unix:, which finds out."
             default: ""

@@ -22,6 +22,9 @@ public struct Link: ~Copyable {
         /// Bytes of the largest packet that is sent on a packet link, transport header included.
         public var packetSize = PacketBinding.defaultMaximumPacket
 
+        /// Where instances are, for what is said when there is no connection.
+        public var instanceDirectory = Instance.systemDirectory
+
         /// Sees all bytes that pass.
         public var tap: LinkTap?
 
@@ -36,6 +39,8 @@ public struct Link: ~Copyable {
     public var framing: Framing { channel.framing }
     /// Can be read when something has arrived, for who waits for several things at a time.
     public var pollDescriptor: Int32 { channel.pollDescriptor }
+    /// What it was opened as, and where; nil if somebody else opened it.
+    let origin: (target: LinkTarget, address: LinkAddress)?
     private var channel: Channel
     private var endpoint: Endpoint
     private var messageTag: UInt8 = 0
@@ -45,14 +50,19 @@ public struct Link: ~Copyable {
 
     /// Connects.
     public init(to address: LinkAddress, as target: LinkTarget, _ settings: Settings) throws(ClientError) {
-        let (descriptor, framing) = try Dial.open(address, as: target, until: Deadline(in: settings.timeout))
-        self.init(descriptor, framing: framing, settings)
+        let (descriptor, framing) = try Dial.open(
+            address, as: target, below: settings.instanceDirectory, until: Deadline(in: settings.timeout))
+        self.init(descriptor, framing: framing, settings, origin: (target, address))
     }
 
     /// Takes a connection that is open and does not block.
-    init(_ descriptor: Descriptor, framing: Framing, _ settings: Settings) {
+    init(
+        _ descriptor: Descriptor, framing: Framing, _ settings: Settings,
+        origin: (target: LinkTarget, address: LinkAddress)? = nil
+    ) {
         descriptor.setFlags { $0 | O_NONBLOCK }
         self.settings = settings
+        self.origin = origin
         channel = Channel(descriptor, framing: framing, packetSize: settings.packetSize, tap: settings.tap)
         endpoint = Endpoint(.init(eid: Self.ownEID, maximumPacket: Channel.largestPacket))
     }

@@ -10,9 +10,9 @@ extension Link {
         switch answer.header.returnCode {
         case .success, .backgroundCommandStarted: return answer
         default:
-            throw .refused(
-                DeviceRefusal(
-                    opcode: opcode, codeValue: answer.header.returnCodeValue, status: answer.header.vendorStatus))
+            let refusal = DeviceRefusal(
+                opcode: opcode, codeValue: answer.header.returnCodeValue, status: answer.header.vendorStatus)
+            throw .refused(refusal.reason == .wrongRole ? explained(refusal) : refusal)
         }
     }
 

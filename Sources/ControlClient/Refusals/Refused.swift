@@ -9,6 +9,8 @@ public struct DeviceRefusal: Equatable, Sendable {
     public let status: UInt16
     /// The numbers that explain it, as far as the device told them: `host 2 has 512 MiB free in region 1, 1 GiB was asked`.
     public var facts: String?
+    /// What to do next, where who asked knows more than the reason's advice.
+    var ownAdvice: String?
 
     public init(opcode: Opcode, codeValue: UInt16, status: UInt16, facts: String? = nil) {
         self.opcode = opcode
@@ -35,6 +37,7 @@ public struct DeviceRefusal: Equatable, Sendable {
 
     /// What to do next.
     public var advice: String? {
+        if let ownAdvice { return ownAdvice }
         if let reason { return reason.advice }
         // A reason that this tool does not know is of a newer service, and says more than the code's advice would.
         return status == 0 ? code?.advice : nil

@@ -29,7 +29,7 @@ public struct RequestSubject: Sendable {
 }
 
 extension Link {
-    /// Runs `body`; if the device refuses, asks it for the numbers that explain the refusal.
+    /// Runs `body`; if the device refuses, asks it for the numbers that explain the refusal, and for what can be done.
     public mutating func explaining<Result>(
         _ subject: RequestSubject, _ body: (inout Link) throws(ClientError) -> Result
     ) throws(ClientError) -> Result {
@@ -37,6 +37,9 @@ extension Link {
             return try body(&self)
         } catch .refused(var refusal) {
             if refusal.facts == nil { refusal.facts = facts(about: refusal, subject) }
+            if refusal.ownAdvice == nil, let reason = refusal.reason {
+                refusal.ownAdvice = try? RefusalAdvice(subject).text(reason, &self)
+            }
             throw .refused(refusal)
         }
     }

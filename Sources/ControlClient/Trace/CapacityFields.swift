@@ -1,17 +1,30 @@
 import CXLWire
 
-private let extentWords: @Sendable (Extent) -> String = { $0.words }
-private let rangeWords: @Sendable (DPARange) -> String = { $0.words }
+private let extentEntry: @Sendable (Extent) -> ListEntry = { ($0.words, $0.json) }
+private let rangeEntry: @Sendable (DPARange) -> ListEntry = { ($0.words, $0.json) }
 
 private func resources(_ resources: DynamicCapacityResources) -> [MessageField] {
     [
-        .other("extents available", "\(resources.availableExtents) of \(resources.supportedExtents)"),
-        .other("tags available", "\(resources.availableTags) of \(resources.supportedTags)"),
+        .other(
+            "extents available", "\(resources.availableExtents) of \(resources.supportedExtents)",
+            json: available(resources.availableExtents, of: resources.supportedExtents)),
+        .other(
+            "tags available", "\(resources.availableTags) of \(resources.supportedTags)",
+            json: available(resources.availableTags, of: resources.supportedTags)),
     ]
 }
 
-private func region(_ base: UInt64, _ length: UInt64, _ block: UInt64, _ sanitizes: Bool) -> String {
-    "\(Size.text(length)) at \(address(base)), blocks of \(Size.text(block))" + (sanitizes ? ", sanitize on release" : "")
+private func available(_ available: UInt32, of supported: UInt32) -> JSON {
+    .object(["available": .integer(available), "supported": .integer(supported)])
+}
+
+private func region(_ base: UInt64, _ length: UInt64, _ block: UInt64, _ sanitizes: Bool) -> ListEntry {
+    (
+        "\(Size.text(length)) at \(address(base)), blocks of \(Size.text(block))" + (sanitizes ? ", sanitize on release" : ""),
+        .object([
+            "base": .number(base), "length": .number(length), "blockSize": .number(block), "sanitize": .bool(sanitizes),
+        ])
+    )
 }
 
 private func policy(_ value: SelectionPolicy?, _ byte: UInt8) -> String {
@@ -38,10 +51,10 @@ private let add: FieldReader = { payload throws(ReturnCode) in
     var fields: [MessageField] = [
         .key("host", header.hostID), .key("policy", policy(header.policy, header.policyByte)),
     ]
-    guard !header.isPrescriptive else { return fields + entryFields(request.extents, "extent", extentWords) }
+    guard !header.isPrescriptive else { return fields + entryFields(request.extents, "extent", extentEntry) }
     fields.append(.key("region", header.region))
-    if header.policy != .enableSharedAccess { fields.append(.key("length", Size.text(header.length))) }
-    return fields + [.key("tag", header.tag.words)]
+    if header.policy != .enableSharedAccess { fields.append(.key("length", size: header.length)) }
+    return fields + [.key("tag", header.tag)]
 }
 
 private let release: FieldReader = { payload throws(ReturnCode) in
@@ -50,22 +63,22 @@ private let release: FieldReader = { payload throws(ReturnCode) in
     var fields: [MessageField] = [
         .key("host", header.hostID), .key("policy", policy(header.policy, header.flagsByte)),
     ]
-    if header.isForced { fields.append(.key("forced", "yes")) }
-    if header.sanitizes { fields.append(.key("sanitize", "yes")) }
-    guard !header.isPrescriptive else { return fields + entryFields(request.extents, "extent", extentWords) }
-    return fields + [.key("length", Size.text(header.length)), .key("tag", header.tag.words)]
+    if header.isForced { fields.append(.key("forced", true)) }
+    if header.sanitizes { fields.append(.key("sanitize", true)) }
+    guard !header.isPrescriptive else { return fields + entryFields(request.extents, "extent", extentEntry) }
+    return fields + [.key("length", size: header.length), .key("tag", header.tag)]
 }
 
 private let updatedList: FieldReader = listFields(
-    UpdatedExtentListHeader.self, "extent", { $0.hasMore ? [.key("more", "yes")] : [] }, entry: rangeWords)
+    UpdatedExtentListHeader.self, "extent", { $0.hasMore ? [.key("more", true)] : [] }, entry: rangeEntry)
 
-private let tagInfo: @Sendable (DynamicCapacityListTags.TagInfo) -> String = { info in
+private let tagInfo: @Sendable (DynamicCapacityListTags.TagInfo) -> ListEntry = { info in
     let hosts = { (bitmap: HostBitmap) in ranges(HostBitmap.hosts.filter { bitmap[$0] }) }
     var parts = [info.tag.words]
     if !info.references.isEmpty { parts.append("accepted by \(hosts(info.references))") }
     if !info.pending.isEmpty { parts.append("offered to \(hosts(info.pending))") }
     if info.isHeldByFM { parts.append("held by the FM") }
-    return parts.joined(separator: ", ")
+    return (parts.joined(separator: ", "), .object(info.members))
 }
 
 /// Sets 48h and 56h: dynamic capacity.
@@ -84,20 +97,23 @@ let capacityReaders: [Opcode: PayloadReaders] = [
         fields(GetDynamicCapacityExtentList.Request.self) { [.key("at most", $0.extentCount), .key("first", $0.start)] },
         listFields(
             GetDynamicCapacityExtentList.Header.self, "extent",
-            { [.key("of", $0.total), .other("generation", $0.generation)] }, entry: extentWords)),
+            { [.key("of", $0.total), .other("generation", $0.generation)] }, entry: extentEntry)),
     .addDynamicCapacityResponse: .init(updatedList, noFields),
     .releaseDynamicCapacity: .init(updatedList, noFields),
     .getDCDInfo: .init(
         noFields,
         fields(GetDCDInfo.Response.self) { info in
             [
-                .key("hosts", info.hosts), .key("regions", info.regions), .key("capacity", capacityWords(info.totalCapacity)),
-                .other("selection policies", setBits(info.selectionPolicies.rawValue, ["free", "contiguous", "prescriptive"])),
-                .other("removal policies", setBits(info.removalPolicies.rawValue, ["tag-based", "prescriptive"])),
-                .other("sanitize configurable", "\(hexadecimal(info.sanitizeMask, digits: 2))h"),
+                .key("hosts", info.hosts), .key("regions", info.regions),
+                capacityField("capacity", info.totalCapacity, isKey: true),
+                bitField("selection policies", info.selectionPolicies.rawValue, ["free", "contiguous", "prescriptive"]),
+                bitField("removal policies", info.removalPolicies.rawValue, ["tag-based", "prescriptive"]),
+                .other(
+                    "sanitize configurable", "\(hexadecimal(info.sanitizeMask, digits: 2))h", json: .integer(info.sanitizeMask)),
             ]
                 + (0..<min(8, Int(info.regions))).map {
-                    .other("block sizes \($0)", "\(hexadecimal(info.blockSizeMasks[$0], digits: 1))h")
+                    let mask = info.blockSizeMasks[$0]
+                    return .other("block sizes \($0)", "\(hexadecimal(mask, digits: 1))h", json: .number(mask))
                 }
         }),
     .getHostDCRegionConfiguration: .init(
@@ -113,8 +129,8 @@ let capacityReaders: [Opcode: PayloadReaders] = [
     .setDCRegionConfiguration: .init(
         fields(SetDCRegionConfiguration.Request.self) {
             [
-                .key("region", $0.region), .key("block size", Size.text($0.blockSize)),
-                .key("sanitize", $0.sanitizesOnRelease ? "on" : "off"),
+                .key("region", $0.region), .key("block size", size: $0.blockSize),
+                .key("sanitize", $0.sanitizesOnRelease ? "on" : "off", json: .bool($0.sanitizesOnRelease)),
             ]
         }, noFields),
     .getDCRegionExtentLists: .init(
@@ -123,7 +139,7 @@ let capacityReaders: [Opcode: PayloadReaders] = [
         },
         listFields(
             GetDCRegionExtentLists.Header.self, "extent",
-            { [.key("host", $0.hostID), .key("of", $0.total), .other("generation", $0.generation)] }, entry: extentWords)),
+            { [.key("host", $0.hostID), .key("of", $0.total), .other("generation", $0.generation)] }, entry: extentEntry)),
     .initiateDynamicCapacityAdd: .init(add, noFields),
     .initiateDynamicCapacityRelease: .init(release, noFields),
     .dynamicCapacityAddReference: .init(tagField, noFields),

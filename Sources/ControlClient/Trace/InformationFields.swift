@@ -12,15 +12,17 @@ struct PayloadReaders: Sendable {
 }
 
 private func limit(_ limit: ResponseMessageLimit) -> [MessageField] {
-    [.key("limit", limit.exponent < 64 ? Size.text(1 << UInt64(limit.exponent)) : "2^\(limit.exponent) B")]
+    limit.exponent < 64 ? [.key("limit", size: 1 << UInt64(limit.exponent))] : [.key("limit", "2^\(limit.exponent) B")]
 }
 
-private func time(_ time: Timestamp) -> [MessageField] { [.key("time", timestamp(time.nanoseconds))] }
+private func time(_ time: Timestamp) -> [MessageField] {
+    [.key("time", timestamp(time.nanoseconds), json: .number(time.nanoseconds))]
+}
 
 private func logs(_ set: EventNotificationSet) -> [MessageField] {
-    var names = setBits(set.rawValue & 0x1F, ["informational", "warning", "failure", "fatal", "dynamic capacity"])
-    if set.contains(.backgroundCompletion) { names += ", background completion" }
-    return [.key("logs", names)]
+    let names = ["informational", "warning", "failure", "fatal", "dynamic capacity", "background completion"]
+    let bits = set.rawValue & 0x1F | (set.contains(.backgroundCompletion) ? 0x20 : 0)
+    return [bitField("logs", bits, names, isKey: true)]
 }
 
 private func policy(_ policy: EventInterruptPolicy) -> [MessageField] {
@@ -52,7 +54,12 @@ private func logName(_ code: UInt8) -> String {
 
 private func name(_ log: LogIdentifier) -> String { log.name ?? log.description }
 
-private let supportedLog: @Sendable (SupportedLog) -> String = { "\(name($0.identifier)), \(Size.text(UInt64($0.size)))" }
+private let supportedLog: @Sendable (SupportedLog) -> ListEntry = {
+    (
+        "\(name($0.identifier)), \(Size.text(UInt64($0.size)))",
+        .object(["name": .string(name($0.identifier)), "size": .integer($0.size)])
+    )
+}
 
 extension EventRecord {
     /// The event in one line.
@@ -86,12 +93,15 @@ let informationReaders: [Opcode: PayloadReaders] = [
         noFields,
         fields(Identify.Response.self) {
             [
-                .key("vendor", "\(hexadecimal($0.vendorID, digits: 4))h"),
-                .key("device", "\(hexadecimal($0.deviceID, digits: 4))h"),
-                .other("subsystem vendor", "\(hexadecimal($0.subsystemVendorID, digits: 4))h"),
-                .other("subsystem", "\(hexadecimal($0.subsystemID, digits: 4))h"),
-                .key("serial number", "\(hexadecimal($0.serialNumber, digits: 16))h"),
-                .other("largest message", "2^\($0.maximumMessageSizeExponent) B"),
+                .key("vendor", "\(hexadecimal($0.vendorID, digits: 4))h", json: .integer($0.vendorID)),
+                .key("device", "\(hexadecimal($0.deviceID, digits: 4))h", json: .integer($0.deviceID)),
+                .other(
+                    "subsystem vendor", "\(hexadecimal($0.subsystemVendorID, digits: 4))h", json: .integer($0.subsystemVendorID)),
+                .other("subsystem", "\(hexadecimal($0.subsystemID, digits: 4))h", json: .integer($0.subsystemID)),
+                .key("serial number", "\(hexadecimal($0.serialNumber, digits: 16))h", json: .integer($0.serialNumber)),
+                .other(
+                    "largest message", "2^\($0.maximumMessageSizeExponent) B",
+                    json: $0.maximumMessageSizeExponent < 64 ? .number(1 << UInt64($0.maximumMessageSizeExponent)) : .null),
                 .other("component type", $0.componentTypeCode),
             ]
         }),
@@ -99,7 +109,8 @@ let informationReaders: [Opcode: PayloadReaders] = [
         noFields,
         fields(BackgroundOperationStatus.Response.self) {
             [
-                .key("in progress", $0.isInProgress ? "yes" : "no"), .other("complete", "\($0.percentComplete)%"),
+                .key("in progress", $0.isInProgress),
+                .other("complete", "\($0.percentComplete)%", json: .integer($0.percentComplete)),
                 .other("operation", $0.operation.description), .other("return code", $0.returnCodeValue),
             ]
         }),
@@ -112,15 +123,18 @@ let informationReaders: [Opcode: PayloadReaders] = [
             GetEventRecords.Header.self, "record",
             {
                 [
-                    MessageField("more", $0.hasMore ? "yes" : "no", isKey: $0.hasMore),
-                    .other("overflow", $0.hasOverflowed ? "\($0.overflowCount) lost" : "no"),
+                    MessageField("more", $0.hasMore ? "yes" : "no", isKey: $0.hasMore, json: .bool($0.hasMore)),
+                    .other(
+                        "overflow", $0.hasOverflowed ? "\($0.overflowCount) lost" : "no",
+                        json: $0.hasOverflowed ? .integer($0.overflowCount) : .count(0)),
                 ]
             },
-            entry: { $0.words })),
+            entry: { ($0.words, $0.json) })),
     .clearEventRecords: .init(
         listFields(
             ClearEventRecords.Header.self, "handle",
-            { [.key("log", logName($0.logCode))] + ($0.clearsAll ? [.key("clear all", "yes")] : []) }, entry: { "\($0)" }),
+            { [.key("log", logName($0.logCode))] + ($0.clearsAll ? [.key("clear all", true)] : []) },
+            entry: { ("\($0)", .integer($0)) }),
         noFields),
     .getEventInterruptPolicy: .init(noFields, fields(EventInterruptPolicy.self, policy)),
     .setEventInterruptPolicy: .init(
@@ -145,10 +159,10 @@ let informationReaders: [Opcode: PayloadReaders] = [
         noFields,
         fields(IdentifyMemoryDevice.Response.self) {
             [
-                .key("firmware", $0.firmwareRevision.description), .other("total capacity", capacityWords($0.totalCapacity)),
-                .other("volatile capacity", capacityWords($0.volatileCapacity)),
-                .other("persistent capacity", capacityWords($0.persistentCapacity)),
-                .other("dynamic capacity log", "\($0.dynamicCapacityLogSize) records"),
+                .key("firmware", $0.firmwareRevision.description), capacityField("total capacity", $0.totalCapacity),
+                capacityField("volatile capacity", $0.volatileCapacity),
+                capacityField("persistent capacity", $0.persistentCapacity),
+                .other("dynamic capacity log", "\($0.dynamicCapacityLogSize) records", json: .integer($0.dynamicCapacityLogSize)),
             ]
         }),
 ]

@@ -1,28 +1,60 @@
 import CXLWire
 
-/// One field of a payload, in words.
+/// One field of a payload, in words and for machines.
 public struct MessageField: Sendable, Equatable {
     public let name: String
     public let value: String
     /// Worth a place in a line that tells of the whole message.
     public let isKey: Bool
+    /// For documents: numbers in bytes where they are sizes or addresses. Nil for what another field's member has as well.
+    public let member: JSON.Member?
 
-    init(_ name: String, _ value: String, isKey: Bool = false) {
+    init(_ name: String, _ value: String, isKey: Bool = false, member: JSON.Member?) {
         self.name = name
         self.value = value
         self.isKey = isKey
+        self.member = member
+    }
+
+    init(_ name: String, _ value: String, isKey: Bool = false, json: JSON? = nil) {
+        self.init(name, value, isKey: isKey, member: JSON.Member(Self.memberName(name), json ?? .string(value)))
     }
 
     /// A field that a one-line account of the message has.
-    static func key(_ name: String, _ value: String) -> MessageField { MessageField(name, value, isKey: true) }
+    static func key(_ name: String, _ value: String, json: JSON? = nil) -> MessageField {
+        MessageField(name, value, isKey: true, json: json)
+    }
 
-    static func key(_ name: String, _ value: some BinaryInteger) -> MessageField { .key(name, "\(value)") }
+    static func key(_ name: String, _ value: some FixedWidthInteger & UnsignedInteger) -> MessageField {
+        .key(name, "\(value)", json: .integer(value))
+    }
 
-    static func other(_ name: String, _ value: String) -> MessageField { MessageField(name, value) }
+    static func key(_ name: String, _ value: Int) -> MessageField { .key(name, "\(value)", json: .count(value)) }
 
-    static func other(_ name: String, _ value: some BinaryInteger) -> MessageField { MessageField(name, "\(value)") }
+    static func key(_ name: String, _ value: Bool) -> MessageField { .key(name, value ? "yes" : "no", json: .bool(value)) }
 
-    static func other(_ name: String, _ value: Bool) -> MessageField { MessageField(name, value ? "yes" : "no") }
+    static func key(_ name: String, _ tag: Tag) -> MessageField { .key(name, tag.words, json: tag.json) }
+
+    /// A number of bytes.
+    static func key(_ name: String, size: UInt64) -> MessageField { .key(name, Size.text(size), json: .number(size)) }
+
+    static func key(_ name: String, address value: UInt64) -> MessageField { .key(name, address(value), json: .number(value)) }
+
+    static func other(_ name: String, _ value: String, json: JSON? = nil) -> MessageField {
+        MessageField(name, value, json: json)
+    }
+
+    static func other(_ name: String, _ value: some FixedWidthInteger & UnsignedInteger) -> MessageField {
+        .other(name, "\(value)", json: .integer(value))
+    }
+
+    static func other(_ name: String, _ value: Bool) -> MessageField { .other(name, value ? "yes" : "no", json: .bool(value)) }
+
+    /// `serial number` as documents call it: `serialNumber`.
+    private static func memberName(_ name: String) -> String {
+        let words = name.split(separator: " ")
+        return words.prefix(1).joined() + words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+    }
 
     /// `name value`.
     public var text: String { "\(name) \(value)" }
@@ -41,7 +73,7 @@ func fields<Layout: FixedLayout>(_ type: Layout.Type, _ describe: @escaping @Sen
 /// A payload with a list: the header's fields, how many entries there are, and the entries; a single one is a key field.
 func listFields<Header: ListHeader>(
     _ type: Header.Type, _ noun: String, _ describe: @escaping @Sendable (Header) -> [MessageField],
-    entry: @escaping @Sendable (Header.Entry) -> String
+    entry: @escaping @Sendable (Header.Entry) -> ListEntry
 ) -> FieldReader {
     { payload throws(ReturnCode) in
         let list = try ListPayload<Header>(payload)
@@ -49,13 +81,19 @@ func listFields<Header: ListHeader>(
     }
 }
 
+/// An entry of a list, in words and for machines.
+typealias ListEntry = (words: String, json: JSON)
+
+/// The entries of a list. In documents they are one array, however many there are.
 func entryFields<Entry: FixedLayout>(
-    _ entries: borrowing EntryList<Entry>, _ noun: String, _ describe: (Entry) -> String
+    _ entries: borrowing EntryList<Entry>, _ noun: String, _ describe: (Entry) -> ListEntry
 ) -> [MessageField] {
-    guard entries.count != 1 else { return [.key(noun, describe(entries[0]))] }
-    var fields = [MessageField.key(noun + "s", entries.count)]
-    for index in entries.indices { fields.append(.other("\(noun) \(index)", describe(entries[index]))) }
-    return fields
+    var all: [ListEntry] = []
+    for index in entries.indices { all.append(describe(entries[index])) }
+    let member = JSON.Member(noun + "s", .array(all.map(\.json)))
+    guard all.count != 1 else { return [MessageField(noun, all[0].words, isKey: true, member: member)] }
+    return [MessageField(noun + "s", "\(all.count)", isKey: true, member: member)]
+        + all.enumerated().map { MessageField("\(noun) \($0.offset)", $0.element.words, member: nil) }
 }
 
 /// No payload.
@@ -65,7 +103,7 @@ let noFields: FieldReader = { payload throws(ReturnCode) in
 }
 
 /// A tag alone.
-let tagField: FieldReader = fields(Tag.self) { [.key("tag", $0.words)] }
+let tagField: FieldReader = fields(Tag.self) { [.key("tag", $0)] }
 
 // MARK: Values
 
@@ -87,13 +125,15 @@ extension Extent {
 }
 
 /// A capacity that travels as a number of 256 MiB.
-func capacityWords(_ units: UInt64) -> String {
+func capacityField(_ name: String, _ units: UInt64, isKey: Bool = false) -> MessageField {
     let (bytes, overflow) = units.multipliedReportingOverflow(by: capacityUnit)
-    return overflow ? "\(units) x 256 MiB" : Size.text(bytes)
+    return MessageField(
+        name, overflow ? "\(units) x 256 MiB" : Size.text(bytes), isKey: isKey, json: .number(overflow ? .max : bytes))
 }
 
 /// Names of the set bits of a mask, for example `free, contiguous`.
-func setBits(_ value: some BinaryInteger, _ names: [String]) -> String {
+func bitField(_ name: String, _ value: some BinaryInteger, _ names: [String], isKey: Bool = false) -> MessageField {
     let set = names.enumerated().filter { value >> $0.offset & 1 != 0 }.map(\.element)
-    return set.isEmpty ? "none" : set.joined(separator: ", ")
+    return MessageField(
+        name, set.isEmpty ? "none" : set.joined(separator: ", "), isKey: isKey, json: .array(set.map(JSON.string)))
 }

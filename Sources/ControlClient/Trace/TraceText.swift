@@ -60,7 +60,7 @@ public struct TraceText {
         case .answer:
             line.append(String(description.command.prefix { $0 != " " }) + " ")
             line.append(description.outcome ?? "", description.isGood ? .good : .bad)
-            if let elapsed = message.elapsed, elapsed > 0 { line.append(" " + duration(elapsed), .faint) }
+            if let elapsed = message.elapsed, elapsed > 0 { line.append("  " + duration(elapsed), .faint) }
         case .request: line.append(description.command, .heading)
         case .other: line.append(description.command, .attention)
         }

@@ -15,8 +15,12 @@ extension TaggedBackend {
     }
 }
 
-private let hostExtent: @Sendable (ListHostExtents.HostExtent) -> String = { entry in
-    "\(entry.extent.words), \(entry.state?.name ?? "state \(entry.stateCode)")"
+private let hostExtent: @Sendable (ListHostExtents.HostExtent) -> ListEntry = { entry in
+    let state = entry.state?.name ?? "state \(entry.stateCode)"
+    return (
+        "\(entry.extent.words), \(state)",
+        .object(entry.extent.members + [.init("state", .string(state)), .init("region", .integer(entry.region))])
+    )
 }
 
 /// Commands C000h and up: those of fmapid.
@@ -32,7 +36,7 @@ let vendorReaders: [Opcode: PayloadReaders] = [
                 case nil: "\(header.kindCode)"
                 }
             var fields: [MessageField] = [
-                .key("tag", header.tag.words), .key("size", Size.text(header.size)), .key("kind", kind),
+                .key("tag", header.tag), .key("size", size: header.size), .key("kind", kind),
             ]
             if header.pathLength > 0 { fields.append(.key("path", request.path.map(printable) ?? "not UTF-8")) }
             if header.nameLength > 0 { fields.append(.key("name", request.name.map(printable) ?? "not UTF-8")) }
@@ -43,12 +47,13 @@ let vendorReaders: [Opcode: PayloadReaders] = [
         fields(ListTaggedBackends.Request.self) { [.key("first", $0.start), .key("at most", $0.maximum)] },
         listFields(
             ListTaggedBackends.Header.self, "backend", { [.key("of", $0.total), .other("generation", $0.generation)] },
-            entry: { $0.fieldWords })),
+            entry: { ($0.fieldWords, .object($0.members)) })),
     .getTaggedBackend: .init(
         tagField,
         { payload throws(ReturnCode) in
             let answer = try GetTaggedBackend.Response(payload)
-            var fields: [MessageField] = [.key("backend", answer.header.backend.fieldWords)]
+            let backend = answer.header.backend
+            var fields: [MessageField] = [.key("backend", backend.fieldWords, json: .object(backend.members))]
             if answer.header.pathLength > 0 { fields.append(.key("path", answer.path.map(printable) ?? "not UTF-8")) }
             if answer.header.nameLength > 0 { fields.append(.key("name", answer.name.map(printable) ?? "not UTF-8")) }
             return fields
@@ -67,25 +72,35 @@ let vendorReaders: [Opcode: PayloadReaders] = [
         }),
     .listHostExtents: .init(
         fields(ListHostExtents.Request.self) {
-            [.key("host", $0.hostID), .key("at most", $0.maximum), .key("from", address($0.start))]
+            [.key("host", $0.hostID), .key("at most", $0.maximum), .key("from", address: $0.start)]
         },
         listFields(
             ListHostExtents.Header.self, "extent",
-            { [MessageField("more", $0.hasMore ? "yes" : "no", isKey: $0.hasMore)] },
+            { [MessageField("more", $0.hasMore ? "yes" : "no", isKey: $0.hasMore, json: .bool($0.hasMore))] },
             entry: hostExtent)),
     .listLinks: .init(
         fields(ListLinks.Request.self) { [.key("first", $0.start), .key("at most", $0.maximum)] },
         listFields(
             ListLinks.Header.self, "link", { [.key("of", $0.total)] },
-            entry: { "\($0.id) \(printable($0.listener)), \($0.commands) commands" })),
+            entry: {
+                (
+                    "\($0.id) \(printable($0.listener)), \($0.commands) commands",
+                    .object(["link": .number($0.id), "listener": .string($0.listener), "commands": .number($0.commands)])
+                )
+            })),
     .openTrace: .init(
-        fields(OpenTrace.Request.self) { [.key("link", $0.link == 0 ? "all" : "\($0.link)")] },
+        fields(OpenTrace.Request.self) {
+            [.key("link", $0.link == 0 ? "all" : "\($0.link)", json: $0.link == 0 ? .string("all") : .number($0.link))]
+        },
         fields(OpenTrace.Response.self) { _ in [] }),
     .getExtentDescriptor: .init(
-        fields(GetExtentDescriptor.Request.self) { [.key("address", address($0.start))] },
+        fields(GetExtentDescriptor.Request.self) { [.key("address", address: $0.start)] },
         fields(GetExtentDescriptor.Response.self) {
             [
-                .key("extent", DPARange(start: $0.start, length: $0.length).words), .key("file offset", address($0.offset)),
+                .key(
+                    "extent", DPARange(start: $0.start, length: $0.length).words,
+                    json: DPARange(start: $0.start, length: $0.length).json),
+                .key("file offset", address: $0.offset),
                 .other("huge pages", $0.usesHugePages), .other("file", $0.isFile),
             ]
         }),

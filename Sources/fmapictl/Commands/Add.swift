@@ -7,10 +7,10 @@ struct Add: ToolCommand {
     static let configuration = CommandConfiguration(
         abstract: "Offer capacity to a host.",
         usage: """
-            fmapictl add --to N [--free|--contiguous] --size SIZE [--region R] [--tag TAG]
-            fmapictl add --to N [--prescriptive] --at ADDRESS --size SIZE [--tag TAG]
-            fmapictl add --to N [--prescriptive] --extent START,LENGTH[,TAG[,SEQ]] ...
-            fmapictl add --to N --share --tag TAG [--region R]
+            fmapictl add --to N [--free|--contiguous] --size SIZE [--region R] [--tag TAG] [--wait [SECONDS]]
+            fmapictl add --to N [--prescriptive] --at ADDRESS --size SIZE [--tag TAG] [--wait [SECONDS]]
+            fmapictl add --to N [--prescriptive] --extent START,LENGTH[,TAG[,SEQ]] ... [--wait [SECONDS]]
+            fmapictl add --to N --share --tag TAG [--region R] [--wait [SECONDS]]
             """,
         discussion: """
             Success means that the capacity is offered; the host may still reject it. --wait follows the offer until the host has \

@@ -44,7 +44,7 @@ struct CreateBackend: ToolCommand {
     @Option(
         help: ArgumentHelp(
             "A file to use; it is made if it does not exist, and stays when the backend is deleted. Relative to the service's state directory.",
-            valueName: "path"))
+            valueName: "path"), completion: .file())
     var file: String?
 
     @Flag(help: "Use huge pages (2 MiB) of anonymous memory.")

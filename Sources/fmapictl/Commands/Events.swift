@@ -75,6 +75,9 @@ struct Events: ToolCommand {
             table.add(start + cells(event))
         }
         out.table(table)
+        if records.allSatisfy({ $0.header.timestamp == 0 }) {
+            out.line("no times: nobody has set the device's clock (0301h)", .faint)
+        }
     }
 
     private func cells(_ event: DynamicCapacityEvent) -> [Table.Cell] {

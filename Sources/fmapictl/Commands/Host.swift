@@ -22,7 +22,15 @@ struct HostCommand: ParsableCommand {
 
     /// Without a command there is nothing to do.
     func run() throws {
-        throw ValidationError("say which command: run, accept, reject, ask, list, release, answer-releases, write, read or hold")
+        let commands = Self.configuration.subcommands.map { $0.configuration }
+        let width = commands.compactMap(\.commandName?.count).max() ?? 0
+        Output.error("host \(number) needs a command:")
+        for command in commands {
+            let name = command.commandName ?? ""
+            Output.note("  \(name)\(String(repeating: " ", count: width - name.count))  \(command.abstract)")
+        }
+        Output.note("See 'fmapictl host COMMAND --help' for more information.")
+        throw ExitCode(2)
     }
 }
 
@@ -155,7 +163,10 @@ struct HostAnswerReleases: AgentCommand {
 
     func perform(_ out: Output) throws(ClientError) {
         var agent = try agent()
-        let answer = try agent.answerReleases(until: global.deadline)
+        let notice = WaitNotice("a request", seconds: global.timeout)
+        defer { notice.end() }
+        let answer = try agent.answerReleases(until: global.deadline, idle: notice.look)
+        notice.end()
         guard !answer.released.isEmpty else {
             let error: ClientError =
                 answer.waitsForOffer

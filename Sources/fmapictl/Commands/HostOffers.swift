@@ -8,6 +8,8 @@ private struct OfferReport {
     let offer: LogItem
     let accepted: [Extent]
     let before: [LogItem]
+    /// The fabric manager had taken it back before the host took it.
+    var isWithdrawn = false
 
     var json: JSON {
         .object([
@@ -16,7 +18,7 @@ private struct OfferReport {
     }
 
     var outcome: String {
-        if accepted.isEmpty { return "rejected" }
+        if accepted.isEmpty { return isWithdrawn ? "withdrawn" : "rejected" }
         return totalLength(accepted) == offer.length ? "accepted" : "partly accepted"
     }
 }
@@ -31,27 +33,32 @@ extension AgentCommand {
         var reports: [OfferReport] = []
         var notices: [LogItem] = []
         var deadline = global.deadline
-        while let offer = try agent.nextOffer(until: deadline, notices: &notices) {
+        let notice = WaitNotice("an offer", seconds: global.timeout)
+        defer { notice.end() }
+        while let offer = try agent.nextOffer(until: deadline, notices: &notices, idle: notice.look) {
+            notice.end()
             let ranges = try decide(offer.item)
             guard let accepted = try agent.answer(offer, accepting: ranges) else {
                 notices += offer.before + [offer.item]
                 continue
             }
-            reports.append(OfferReport(offer: offer.item, accepted: accepted, before: offer.before))
+            let isWithdrawn = !ranges.isEmpty && accepted.isEmpty
+            reports.append(OfferReport(offer: offer.item, accepted: accepted, before: offer.before, isWithdrawn: isWithdrawn))
             notices += offer.before
-            if !ranges.isEmpty, accepted.isEmpty {
-                let text = "the fabric manager had withdrawn the offer of \(Size.text(offer.item.length))"
-                throw fail(.unmet(text), notices, out)
-            }
             guard all else { break }
             deadline = Deadline(in: .zero)
         }
+        notice.end()
         if reports.isEmpty, unseen, try agent.rejectUnseen() {
             reports.append(OfferReport(offer: LogItem(type: .addCapacity, extents: [], handles: []), accepted: [], before: []))
         }
         guard !reports.isEmpty else {
             throw fail(
                 .timeout("nothing was offered to host \(host.number) within \(global.timeout.formatted) s"), notices, out)
+        }
+        if let first = reports.first, reports.allSatisfy(\.isWithdrawn) {
+            let what = reports.count == 1 ? "the offer of \(Size.text(first.offer.length))" : "all \(reports.count) offers"
+            throw fail(.unmet("the fabric manager had withdrawn \(what)"), notices, out)
         }
         out.result(
             .object([
@@ -68,7 +75,8 @@ extension AgentCommand {
             guard !report.offer.extents.isEmpty else {
                 return out.line("rejected an offer whose records were cleared before", .attention)
             }
-            out.line("rejected \(Size.text(report.offer.length))", .attention)
+            let what = report.isWithdrawn ? "the fabric manager had withdrawn" : "rejected"
+            out.line("\(what) \(Size.text(report.offer.length))", .attention)
             out.table(.extents([(0, report.offer.extents)], withHost: false))
         } else {
             let whole = report.outcome == "accepted" ? "" : " of \(Size.text(report.offer.length))"

@@ -43,7 +43,7 @@ struct HostRun: AgentCommand {
         transform: TagArgument.init(parsing:))
     var tags: [TagArgument] = []
 
-    @Option(help: ArgumentHelp("A program that decides.", valueName: "program"))
+    @Option(help: ArgumentHelp("A program that decides.", valueName: "program"), completion: .file())
     var script: String?
 
     @Option(help: ArgumentHelp("How long the program may take.", valueName: "seconds"))
@@ -55,7 +55,7 @@ struct HostRun: AgentCommand {
     @Flag(help: "Keep all accepted extents mapped.")
     var map = false
 
-    @Option(help: ArgumentHelp("Map them, and show each as a file in this directory.", valueName: "dir"))
+    @Option(help: ArgumentHelp("Map them, and show each as a file in this directory.", valueName: "dir"), completion: .directory)
     var export: String?
 
     @Flag(help: "Give everything back when it ends.")
@@ -71,6 +71,9 @@ struct HostRun: AgentCommand {
         guard onRelease != .script || script != nil else { throw ValidationError("--on-release script needs --script") }
         guard scriptTimeout > 0, scriptTimeout <= 3600 else {
             throw ValidationError("--script-timeout must be more than 0 and at most 3600 seconds")
+        }
+        if let script, let why = DecisionProgram.obstacle(script) {
+            throw ValidationError("--script '\(printable(script))' cannot be run: \(why)")
         }
     }
 

@@ -17,7 +17,9 @@ struct Map: ToolCommand {
     @Flag(help: "Show empty regions, too.")
     var all = false
 
-    @Option(help: ArgumentHelp("Write the picture to a file, as SVG; '-' is standard output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write the picture to a file, as SVG; '-' is standard output.", valueName: "file"), completion: .file()
+    )
     var svg: String?
 
     @OptionGroup

@@ -57,7 +57,9 @@ struct Trace: ToolCommand {
     @Option(help: ArgumentHelp("End after so many messages.", valueName: "N"))
     var count: Int?
 
-    @Option(help: ArgumentHelp("Write the packets to a capture file; '-' is standard output.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Write the packets to a capture file; '-' is standard output.", valueName: "file"), completion: .file()
+    )
     var pcap: String?
 
     @OptionGroup
@@ -191,7 +193,7 @@ extension TracedMessage {
             "destination": .integer(destination), "messageTag": .integer(tag),
             "kind": .string(description.kind == .request ? "request" : description.kind == .answer ? "answer" : "other"),
             "command": .string(description.command), "outcome": .optional(description.outcome),
-            "fields": .object(description.fields.map { JSON.Member($0.name, .string($0.value)) }),
+            "fields": .object(description.fields.compactMap(\.member)),
             "elapsed": elapsed.map(JSON.number) ?? .null, "lost": .integer(record.lost),
             "packets": .array(packets.map { .string(HexBytes.text($0)) }),
         ])

@@ -70,13 +70,16 @@ struct DemoStage {
         guard let message = picture.description else { return }
         var heading = StyledLine(way)
         heading.pad(to: 17)
-        if let outcome = message.outcome {
-            heading.append(outcome, message.isGood ? .good : .bad)
+        // Of a refusal the code comes first, and the words behind the bytes.
+        let outcome = message.outcome?.split(separator: ": ", maxSplits: 1).map(String.init) ?? []
+        if let code = outcome.first {
+            heading.append(code, message.isGood ? .good : .bad)
         } else {
             heading.append(message.command, .heading)
         }
         heading.append(", \(picture.size) bytes", .faint)
         show(heading)
+        if outcome.count > 1 { say(outcome[1], .bad, indent: 20) }
         if !message.keyText.isEmpty { say(message.keyText, indent: 20) }
         guard showsBytes else { return }
         for line in picture.lines { show(line, indent: 5) }
