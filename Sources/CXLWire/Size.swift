@@ -49,9 +49,13 @@ public enum Size {
 
     /// The largest unit that divides `bytes`, so nothing is rounded: `4 GiB`, `1536 MiB`, `17 B`.
     public static func text(_ bytes: UInt64) -> String {
-        for unit in units where bytes != 0 && bytes & ((1 << unit.shift) - 1) == 0 {
-            return "\(bytes >> unit.shift) \(unit.name)"
-        }
-        return "\(bytes) B"
+        let (number, unit) = parts(bytes)
+        return "\(number) \(unit)"
+    }
+
+    /// What ``text(_:)`` is made of.
+    public static func parts(_ bytes: UInt64) -> (number: UInt64, unit: String) {
+        for unit in units where bytes != 0 && bytes & ((1 << unit.shift) - 1) == 0 { return (bytes >> unit.shift, unit.name) }
+        return (bytes, "B")
     }
 }

@@ -54,14 +54,22 @@ public struct Tag: Hashable, Sendable, Comparable, BitwiseCopyable {
 extension Tag: CustomStringConvertible {
     /// Lower-case UUID text.
     public var description: String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(36)
+        let characters = characters
+        return String(decoding: characters.indices.map { characters[$0] }, as: UTF8.self)
+    }
+
+    /// The ASCII characters of ``description``.
+    public var characters: InlineArray<36, UInt8> {
+        var text = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
+        var place = 0
         for nibble in 0..<32 {
-            if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 { text.append(UInt8(ascii: "-")) }
-            text.append(digits[Int(truncatingIfNeeded: value >> UInt128(124 - 4 * nibble)) & 0xF])
+            if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 { place += 1 }
+            let half = UInt64(truncatingIfNeeded: nibble < 16 ? value >> 64 : value)
+            let digit = UInt8(truncatingIfNeeded: half >> UInt64(60 - 4 * (nibble & 15))) & 0xF
+            text[place] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
+            place += 1
         }
-        return String(decoding: text, as: UTF8.self)
+        return text
     }
 }
 

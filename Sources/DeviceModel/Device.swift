@@ -150,18 +150,19 @@ public struct Device: Sendable {
 
     /// The tag of what a host has or is offered at `address`; none if there is no such thing.
     public func tag(of host: Int, at address: UInt64) -> Tag {
-        var found = Tag.none
-        try? forEachExtent(of: host, behind: address, limit: 1) { extent, _, _ in
-            if extent.start <= address { found = extent.tag }
-        }
-        return found
+        guard hosts.indices.contains(host), let region = region(of: address),
+            let entry = hosts[host].indexes[region].entry(covering: address)
+        else { return .none }
+        return tag(at: extents[Int(entry.slot)].tag)
     }
 
     /// The tag of what a host is offered, and answers next; none without an offer, or if the FM has forced all of it back.
     public func tagOfOldestOffer(of host: Int) -> Tag {
         guard hosts.indices.contains(host), hosts[host].openOffers > 0 else { return .none }
-        let member = hosts[host].offers[hosts[host].firstOffer].members.first { $0.slot >= 0 }
-        return member.map { extent(at: $0.slot).tag } ?? .none
+        for member in hosts[host].offers[hosts[host].firstOffer].members where member.slot >= 0 {
+            return tag(at: extents[Int(member.slot)].tag)
+        }
+        return .none
     }
 
     /// An extent as peers see it.

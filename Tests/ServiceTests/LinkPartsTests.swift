@@ -1,4 +1,5 @@
 import CLinux
+import CXLWire
 import Glibc
 import MCTP
 import Memory
@@ -168,9 +169,29 @@ import Testing
 }
 
 @Suite struct LogTests {
+    @Test(arguments: [0, 1, 9, 10, 11, 99, 100, 4_294_967_296, .max] as [UInt64]) func numbers(_ number: UInt64) {
+        var text = LineText()
+        text.append(decimal: number)
+        #expect(text.string == "\(number)")
+    }
+
+    @Test func namesAndSizes() {
+        let opcode = Opcode(rawValue: 0x5A0F)
+        let tag = CXLWire.Tag(0x5BE1_3BCE_AE34_4A77_B6C3_16DF_975F_CF1A)
+        var text = LineText("é ")
+        text.append(opcode)
+        text.append(tag)
+        text.append("")
+        #expect(text.string == "é \(opcode)\(tag)")
+    }
+
     @Test func peersCannotForgeLines() {
-        #expect(Log.line("<3>", "path /a\n<0>b\u{1B}[2J\u{7F}é") == Array("<3>path /a?<0>b?[2J?é\n".utf8))
+        var lines = LogLines()
+        lines.append("<3>", LineText("path /a\n<0>b\u{1B}[2J\u{7F}é"))
         // U+009B begins a command to a terminal as ESC [ does; U+00A0 does not.
-        #expect(Log.line("", "a\u{9B}31mb\u{80}\u{9F}\u{A0}") == Array("a?31mb??\u{A0}\n".utf8))
+        lines.append("", LineText("a\u{9B}31mb\u{80}\u{9F}\u{A0}"))
+        lines.append("<6>", LineText("plain ~"))
+        lines.append("", LineText())
+        #expect(lines.bytes == Array("<3>path /a?<0>b?[2J?é\na?31mb??\u{A0}\n<6>plain ~\n\n".utf8))
     }
 }

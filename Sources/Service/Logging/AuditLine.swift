@@ -13,31 +13,33 @@ struct AuditLine {
         self.role = role
     }
 
-    var text: String {
+    var text: LineText {
         let outcome = entry.outcome
+        var text = LineText()
         let opcode = Opcode(rawValue: outcome.opcode)
-        // Every change is told of: one text that grows is a third of the work of an interpolation.
-        var text = ""
-        text.reserveCapacity(200)
-        text += listener
-        text += " ["
-        text += role.text
-        text += "] "
-        text += entry.peer.text
-        text += ": "
+        text.append(listener)
+        text.append(" [")
+        text.append(role.text)
+        text.append("] ")
+        text.append(entry.peer.text)
+        text.append(": ")
         if let name = opcode.name {
-            text += name
-            text += " ("
-            text += opcode.description
-            text += ")"
+            text.append(name)
+            text.append(" (")
+            text.append(opcode)
+            text.append(")")
         } else {
-            text += "command "
-            text += opcode.description
+            text.append("command ")
+            text.append(opcode)
         }
-        Self.append(outcome.subject, to: &text)
-        text += ": "
-        text += outcome.code.name
-        if outcome.reason != .none { text += " (\(outcome.reason.text))" }
+        Self.write(outcome.subject, to: &text)
+        text.append(": ")
+        text.append(outcome.code.name)
+        if outcome.reason != .none {
+            text.append(" (")
+            text.append(outcome.reason.text)
+            text.append(")")
+        }
         return text
     }
 
@@ -62,19 +64,36 @@ struct AuditLine {
     }
 
     /// What the command was about: ` host 0, tag T, 1 GiB`.
-    private static func append(_ subject: CommandSubject, to text: inout String) {
+    private static func write(_ subject: CommandSubject, to text: inout LineText) {
         var separator = " "
-        func append(_ name: String, _ value: String) {
-            text += separator
-            text += name
-            text += value
+        func begin(_ name: String) {
+            text.append(separator)
+            text.append(name)
             separator = ", "
         }
-        if let host = subject.host { append("host ", host.description) }
-        if let region = subject.region { append("region ", region.description) }
-        if !subject.tag.isNone { append("tag ", subject.tag.description) }
-        if let bytes = subject.bytes { append("", Size.text(bytes)) }
-        if !subject.path.isEmpty { append("file ", subject.path) }
+        if let host = subject.host {
+            begin("host ")
+            text.append(decimal: UInt64(clamping: host))
+        }
+        if let region = subject.region {
+            begin("region ")
+            text.append(decimal: UInt64(clamping: region))
+        }
+        if !subject.tag.isNone {
+            begin("tag ")
+            text.append(subject.tag)
+        }
+        if let bytes = subject.bytes {
+            let (number, unit) = Size.parts(bytes)
+            begin("")
+            text.append(decimal: number)
+            text.append(" ")
+            text.append(unit)
+        }
+        if !subject.path.isEmpty {
+            begin("file ")
+            text.append(subject.path)
+        }
     }
 
     /// Nil for a command that only read.

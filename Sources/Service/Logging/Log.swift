@@ -39,39 +39,23 @@ public struct Log: Sendable {
         _ level: Level, _ message: String, _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = []
     ) {
         var lines = LogLines()
-        write(level, message, event, fields: fields(), among: &lines)
+        write(level, LineText(message), event, fields: fields(), among: &lines)
         lines.flush()
     }
 
     /// Writes one line of many: on standard error it waits in `lines` for those that follow.
     func write(
-        _ level: Level, _ message: String, _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = [],
+        _ level: Level, _ message: LineText, _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = [],
         among lines: inout LogLines
     ) {
         switch sink {
         case .journal:
-            Systemd.journal(level.rawValue, message, event.map { fields() + [$0.field] } ?? fields())
+            Systemd.journal(level.rawValue, message.string, event.map { fields() + [$0.field] } ?? fields())
         case .standardError(let prefix):
-            lines.append(Self.line(prefix ? "<\(level.rawValue)>" : "fmapid: ", message))
+            lines.append(prefix ? "<\(level.rawValue)>" : "fmapid: ", message)
         case .closure(let ear):
-            ear(level, message)
+            ear(level, message.string)
         }
-    }
-
-    /// One line for standard error. Texts of peers (paths) must not forge lines or drive a terminal.
-    static func line(_ prefix: String, _ message: String) -> [UInt8] {
-        var line = Array(prefix.utf8)
-        line.reserveCapacity(prefix.utf8.count + message.utf8.count + 1)
-        // U+0080 to U+009F, which drive terminals too, are C2h and another byte.
-        var before: UInt8 = 0
-        for byte in message.utf8 {
-            let isControl = byte < 0x20 || byte == 0x7F || before == 0xC2 && byte < 0xA0
-            if isControl, byte >= 0x80 { line.removeLast() }
-            line.append(isControl ? UInt8(ascii: "?") : byte)
-            before = byte
-        }
-        line.append(UInt8(ascii: "\n"))
-        return line
     }
 }
 
@@ -80,11 +64,32 @@ struct LogLines {
     /// As much as a pipe takes whole (PIPE_BUF), so that lines of several processes do not mix.
     static let capacity = 4096
 
-    private var bytes: [UInt8] = []
+    private(set) var bytes: [UInt8] = []
 
-    mutating func append(_ line: [UInt8]) {
-        if bytes.count + line.count > Self.capacity { flush() }
-        bytes += line
+    /// Appends one line. Texts of peers (paths) must not forge lines or drive a terminal.
+    mutating func append(_ prefix: String, _ message: LineText) {
+        if bytes.count + prefix.utf8.count + message.bytes.count + 1 > Self.capacity { flush() }
+        bytes += prefix.utf8
+        if Self.isPlain(message.bytes) { bytes += message.bytes } else { appendWithoutControls(message.bytes) }
+        bytes.append(UInt8(ascii: "\n"))
+    }
+
+    private static func isPlain(_ text: [UInt8]) -> Bool {
+        // Without an early end, many bytes are looked at at once.
+        var odd: UInt8 = 0
+        for byte in text { odd |= byte &- 0x20 > 0x5E ? 1 : 0 }
+        return odd == 0
+    }
+
+    private mutating func appendWithoutControls(_ text: [UInt8]) {
+        // U+0080 to U+009F, which drive terminals too, are C2h and another byte.
+        var before: UInt8 = 0
+        for byte in text {
+            let isControl = byte < 0x20 || byte == 0x7F || before == 0xC2 && byte < 0xA0
+            if isControl, byte >= 0x80 { bytes.removeLast() }
+            bytes.append(isControl ? UInt8(ascii: "?") : byte)
+            before = byte
+        }
     }
 
     mutating func flush() {

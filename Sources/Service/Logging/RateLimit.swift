@@ -34,19 +34,19 @@ extension Log {
         _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = []
     ) {
         var lines = LogLines()
-        write(level, &limit, now: now, message(), event, fields: fields(), among: &lines)
+        write(level, &limit, now: now, LineText(message()), event, fields: fields(), among: &lines)
         lines.flush()
     }
 
     /// The same for one line of many.
     func write(
-        _ level: Level, _ limit: inout RateLimit, now: UInt64, _ message: @autoclosure () -> String,
+        _ level: Level, _ limit: inout RateLimit, now: UInt64, _ message: @autoclosure () -> LineText,
         _ event: Event? = nil, fields: @autoclosure () -> [(StaticString, String)] = [], among lines: inout LogLines
     ) {
         let (admitted, suppressed) = limit.admit(now: now)
         guard admitted else { return }
-        write(
-            level, suppressed == 0 ? message() : "\(message()) (\(suppressed) more like this were not logged)", event,
-            fields: fields(), among: &lines)
+        var text = message()
+        if suppressed > 0 { text.append(" (\(suppressed) more like this were not logged)") }
+        write(level, text, event, fields: fields(), among: &lines)
     }
 }
