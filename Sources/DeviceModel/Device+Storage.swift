@@ -55,10 +55,7 @@ extension Device {
         hosts[host].acceptedBytes += record.length
         hosts[host].offeredBytes -= record.length
         if record.tag >= 0, let holding = tags[Int(record.tag)].holding(of: host) {
-            tags[Int(record.tag)].holdings[holding].offeredExtents -= 1
-            tags[Int(record.tag)].holdings[holding].offeredBytes -= record.length
-            tags[Int(record.tag)].holdings[holding].acceptedExtents += 1
-            tags[Int(record.tag)].holdings[holding].acceptedBytes += record.length
+            tags[Int(record.tag)].holdings[holding].accept(record.length)
             tagGeneration &+= 1
         }
     }
@@ -154,22 +151,14 @@ extension Device {
             holding = found
         } else {
             holding = tags[tag].holdings.firstIndex { $0.host > record.host } ?? tags[tag].holdings.count
-            tags[tag].holdings.insert(
-                Holding(host: record.host, first: -1, acceptedExtents: 0, offeredExtents: 0, acceptedBytes: 0, offeredBytes: 0),
-                at: holding)
+            tags[tag].holdings.insert(.none(of: record.host), at: holding)
         }
         let first = tags[tag].holdings[holding].first
         extents[Int(slot)].previous = -1
         extents[Int(slot)].next = first
         if first >= 0 { extents[Int(first)].previous = slot }
         tags[tag].holdings[holding].first = slot
-        if record.state == .accepted {
-            tags[tag].holdings[holding].acceptedExtents += 1
-            tags[tag].holdings[holding].acceptedBytes += record.length
-        } else {
-            tags[tag].holdings[holding].offeredExtents += 1
-            tags[tag].holdings[holding].offeredBytes += record.length
-        }
+        tags[tag].holdings[holding].enter(record)
         tagGeneration &+= 1
     }
 
@@ -183,13 +172,7 @@ extension Device {
             tags[tag].holdings[holding].first = record.next
         }
         if record.next >= 0 { extents[Int(record.next)].previous = record.previous }
-        if record.state == .accepted {
-            tags[tag].holdings[holding].acceptedExtents -= 1
-            tags[tag].holdings[holding].acceptedBytes -= record.length
-        } else {
-            tags[tag].holdings[holding].offeredExtents -= 1
-            tags[tag].holdings[holding].offeredBytes -= record.length
-        }
+        tags[tag].holdings[holding].leave(record)
         if tags[tag].holdings[holding].first < 0 { tags[tag].holdings.remove(at: holding) }
         tagGeneration &+= 1
     }

@@ -91,6 +91,38 @@ struct Holding {
     var offeredExtents: Int32
     var acceptedBytes: UInt64
     var offeredBytes: UInt64
+
+    static func none(of host: UInt16) -> Holding {
+        Holding(host: host, first: -1, acceptedExtents: 0, offeredExtents: 0, acceptedBytes: 0, offeredBytes: 0)
+    }
+
+    mutating func enter(_ extent: ExtentRecord) {
+        if extent.state == .accepted {
+            acceptedExtents += 1
+            acceptedBytes += extent.length
+        } else {
+            offeredExtents += 1
+            offeredBytes += extent.length
+        }
+    }
+
+    mutating func leave(_ extent: ExtentRecord) {
+        if extent.state == .accepted {
+            acceptedExtents -= 1
+            acceptedBytes -= extent.length
+        } else {
+            offeredExtents -= 1
+            offeredBytes -= extent.length
+        }
+    }
+
+    /// An offered extent of so many bytes is accepted.
+    mutating func accept(_ length: UInt64) {
+        offeredExtents -= 1
+        offeredBytes -= length
+        acceptedExtents += 1
+        acceptedBytes += length
+    }
 }
 
 /// A tag that names capacity: some host has or is offered it, or the FM holds a reference.
