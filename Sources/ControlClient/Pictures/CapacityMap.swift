@@ -61,6 +61,29 @@ public struct CapacityMap: Sendable, Equatable {
 
     /// Asks an FM or control link. Hosts are read one after the other, so what moves meanwhile may be seen twice or not at all.
     public init(_ link: inout Link) throws(ClientError) {
+        try self.init(hostsOf: &link)
+        do throws(ClientError) {
+            backends = try link.backends().entries
+        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
+            // Another device than fmapid has none.
+        }
+    }
+
+    /// The same at a later time. `isWhole` becomes false if backends come and go too fast to be listed: then they are those of `old`.
+    public init(_ link: inout Link, after old: CapacityMap, isWhole: inout Bool) throws(ClientError) {
+        try self.init(hostsOf: &link)
+        // A tag's name stays the same.
+        names = old.names
+        do throws(ClientError) {
+            let listing = try link.backends(restarts: 1)
+            isWhole = listing != nil
+            backends = listing?.entries ?? old.backends
+        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
+            // Another device than fmapid has none.
+        }
+    }
+
+    private init(hostsOf link: inout Link) throws(ClientError) {
         self.init(hosts: [])
         for number in 0..<UInt16(try link.deviceInfo().hosts) {
             let pieces = try Self.pieces(of: number, &link, &showsOffers)
@@ -72,16 +95,11 @@ public struct CapacityMap: Sendable, Equatable {
             }
             hosts.append(Host(number: Int(number), regions: shown))
         }
-        do throws(ClientError) {
-            backends = try link.backends().entries
-        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
-            // Another device than fmapid has none.
-        }
     }
 
-    /// Asks for the names of the first so many backends of the map.
+    /// Asks for the names that are not known yet, of the first so many backends of the map.
     public mutating func readNames(_ link: inout Link, most: Int = 64) throws(ClientError) {
-        for use in tags.filter({ $0.backend != nil }).prefix(most) {
+        for use in tags.filter({ $0.backend != nil && $0.name == nil && $0.tag.canHaveName }).prefix(most) {
             do throws(ClientError) {
                 let name = try link.backend(use.tag).name ?? ""
                 names[use.tag] = name.isEmpty ? nil : printable(name)

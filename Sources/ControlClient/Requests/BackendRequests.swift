@@ -39,13 +39,19 @@ extension Link {
     }
 
     public mutating func backends() throws(ClientError) -> Listing<TaggedBackend> {
-        try list(.listTaggedBackends) { link, start throws(ClientError) in
-            let request = ListTaggedBackends.Request(start: start, maximum: Self.pageLimit)
-            return try link.read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in
-                let answer = try ListTaggedBackends.Response(payload)
-                return Page(
-                    total: Int(answer.header.total), generation: answer.header.generation, entries: answer.entries.array)
-            }
+        try list(.listTaggedBackends) { link, start throws(ClientError) in try link.backendPage(from: start) }
+    }
+
+    /// The same; nil if the list changed in so many readings more than one.
+    public mutating func backends(restarts: Int) throws(ClientError) -> Listing<TaggedBackend>? {
+        try list(.listTaggedBackends, restarts: restarts) { link, start throws(ClientError) in try link.backendPage(from: start) }
+    }
+
+    private mutating func backendPage(from start: UInt32) throws(ClientError) -> Page<TaggedBackend> {
+        let request = ListTaggedBackends.Request(start: start, maximum: Self.pageLimit)
+        return try read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in
+            let answer = try ListTaggedBackends.Response(payload)
+            return Page(total: Int(answer.header.total), generation: answer.header.generation, entries: answer.entries.array)
         }
     }
 
