@@ -29,14 +29,14 @@ import Testing
         Case(
             [piece(0, 4096, .offered, firstTag)], [piece(0, 4096, .accepted, firstTag)],
             "host 0 accepted 4 KiB at 0x0, tag \(firstTag)"),
-        Case([piece(0, 4096, .offered, firstTag)], [], "host 0 did not take 4 KiB at 0x0, tag \(firstTag)"),
+        Case([piece(0, 4096, .offered, firstTag)], [], "the offer of 4 KiB at 0x0 to host 0 ended, tag \(firstTag)"),
         Case([piece(0, 4096, .accepted)], [piece(0, 4096, .releasing)], "host 0 is asked for 4 KiB at 0x0"),
         Case([piece(0, 4096, .releasing)], [], "host 0 no longer has 4 KiB at 0x0"),
         Case([piece(0, 4096, .releasing)], [piece(0, 4096, .accepted)], "host 0 may keep 4 KiB at 0x0"),
         // A part is taken of an offer; the parts are told, not the extents.
         Case(
             [piece(0, 8192, .offered)], [piece(0, 4096, .accepted)], "host 0 accepted 4 KiB at 0x0",
-            "host 0 did not take 4 KiB at 0x1000"),
+            "the offer of 4 KiB at 0x1000 to host 0 ended"),
         // A hole is cut; what stays is no news.
         Case(
             [piece(0, 12288, .accepted)], [piece(0, 4096, .accepted), piece(8192, 4096, .accepted)],

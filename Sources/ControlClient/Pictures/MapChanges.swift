@@ -9,7 +9,7 @@ public struct MapChange: Sendable, Equatable {
         case askedBack
         /// The FM no longer wants it back.
         case kept
-        /// An offer that was rejected or withdrawn.
+        /// The host rejected an offer, or the FM took it back: two looks cannot tell which.
         case offerGone
         /// Capacity that the host had.
         case released
@@ -40,7 +40,7 @@ public struct MapChange: Sendable, Equatable {
         case .accepted: "host \(number) accepted \(what)\(tagged)"
         case .askedBack: "host \(number) is asked for \(what)\(tagged)"
         case .kept: "host \(number) may keep \(what)\(tagged)"
-        case .offerGone: "host \(number) did not take \(what)\(tagged)"
+        case .offerGone: "the offer of \(what) to host \(number) ended\(tagged)"
         case .released: "host \(number) no longer has \(what)\(tagged)"
         case .backendMade: "backend of \(what) was made\(tagged)"
         case .backendGone: "backend of \(what) was deleted\(tagged)"
@@ -55,7 +55,7 @@ public struct MapChange: Sendable, Equatable {
         case .accepted: "accepted"
         case .askedBack: "asked back"
         case .kept: "kept"
-        case .offerGone: "not taken"
+        case .offerGone: "offer ended"
         case .released: "released"
         case .backendMade: "backend made"
         case .backendGone: "backend deleted"
@@ -66,8 +66,8 @@ public struct MapChange: Sendable, Equatable {
     var paint: Paint {
         switch kind {
         case .accepted, .backendMade: .good
-        case .offered, .askedBack, .kept: .attention
-        case .offerGone, .quarantined: .bad
+        case .offered, .askedBack, .kept, .offerGone: .attention
+        case .quarantined: .bad
         case .released, .backendGone: .plain
         }
     }
