@@ -30,7 +30,7 @@ import Testing
             [piece(0, 4096, .offered, firstTag)], [piece(0, 4096, .accepted, firstTag)],
             "host 0 accepted 4 KiB at 0x0, tag \(firstTag)"),
         Case([piece(0, 4096, .offered, firstTag)], [], "the offer of 4 KiB at 0x0 to host 0 ended, tag \(firstTag)"),
-        Case([piece(0, 4096, .accepted)], [piece(0, 4096, .releasing)], "host 0 is asked for 4 KiB at 0x0"),
+        Case([piece(0, 4096, .accepted)], [piece(0, 4096, .releasing)], "host 0 is asked for up to 4 KiB at 0x0"),
         Case([piece(0, 4096, .releasing)], [], "host 0 no longer has 4 KiB at 0x0"),
         Case([piece(0, 4096, .releasing)], [piece(0, 4096, .accepted)], "host 0 may keep 4 KiB at 0x0"),
         // A part is taken of an offer; the parts are told, not the extents.

@@ -112,7 +112,7 @@ import TestSupport
              B█  web        512 MiB  offered to 0       memory
              =█  no tag       2 MiB  accepted by 1
 
-            █ accepted   ▒ asked back   ░ offered   · free
+            █ accepted   ▒ asked back, all or part   ░ offered   · free
             a small letter: the extent is smaller than it is drawn
             """
         #expect(drawn(Self.sample, width: 60).joined(separator: "\n") == expected)
@@ -131,7 +131,7 @@ import TestSupport
              B#  web                                   512 MiB  offered to 0       memory
              =#  no tag                                  2 MiB  accepted by 1
 
-            # accepted   - asked back   + offered   . free
+            # accepted   - asked back, all or part   + offered   . free
             a small letter: the extent is smaller than it is drawn
             """
         #expect(drawn(Self.sample, width: 80, unicode: false).joined(separator: "\n") == expected)

@@ -5,7 +5,7 @@ public struct MapChange: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
         case offered
         case accepted
-        /// The FM wants it back.
+        /// The FM wants it back, wholly or in part.
         case askedBack
         /// The FM no longer wants it back.
         case kept
@@ -38,7 +38,7 @@ public struct MapChange: Sendable, Equatable {
         return switch kind {
         case .offered: "host \(number) is offered \(what)\(tagged)"
         case .accepted: "host \(number) accepted \(what)\(tagged)"
-        case .askedBack: "host \(number) is asked for \(what)\(tagged)"
+        case .askedBack: "host \(number) is asked for up to \(what)\(tagged)"
         case .kept: "host \(number) may keep \(what)\(tagged)"
         case .offerGone: "the offer of \(what) to host \(number) ended\(tagged)"
         case .released: "host \(number) no longer has \(what)\(tagged)"

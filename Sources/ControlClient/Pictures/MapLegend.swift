@@ -113,7 +113,7 @@ struct MapLegend {
 
     static func glyphs(_ style: MapStyle, _ states: [ExtentState]) -> StyledLine {
         var line = StyledLine()
-        for state in states { line.append("\(style.glyph(state)) \(state.name)   ") }
+        for state in states { line.append("\(style.glyph(state)) \(state.legend)   ") }
         line.append("\(style.free) free")
         return line
     }

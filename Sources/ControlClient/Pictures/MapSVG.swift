@@ -137,7 +137,7 @@ public struct MapSVG {
         let width = max(Self.narrowest, exact)
         let x = min(Self.barX + scaled(start), Self.barX + scaled(region.length) - width)
         let tag = extent.tag.isNone ? "no tag" : extent.tag.description
-        let title = "\(Size.text(extent.length)) at \(address(extent.start)), \(tag), \(piece.state.name)"
+        let title = "\(Size.text(extent.length)) at \(address(extent.start)), \(tag), \(piece.state.legend)"
         svg.swatch(x, y, width, Self.barHeight, piece.state, colour(extent.tag), title: title)
         if exact < Self.narrowest {
             let middle = x + width / 2
@@ -161,8 +161,8 @@ public struct MapSVG {
         let states: [ExtentState] = map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted]
         for state in states {
             svg.swatch(x, y - 11, 26, 14, state, "#8b949e")
-            svg.label(state.name, x + 34, y)
-            x += 130
+            svg.label(state.legend, x + 34, y)
+            x += state == .releasing ? 200 : 130
         }
         svg.rectangle(x, y - 11, 26, 14, ["class": "free", "rx": "2"])
         svg.label("free", x + 34, y)

@@ -45,6 +45,9 @@ extension ExtentState {
         }
     }
 
+    /// What a legend says. The device tells which extents were asked back, but not how much of them (C013h).
+    var legend: String { self == .releasing ? "asked back, all or part" : name }
+
     /// The state and its host or hosts: `offered to 3`.
     func phrase(_ hosts: String) -> String {
         switch self {
