@@ -118,6 +118,26 @@ import TestSupport
         #expect(drawn(Self.sample, width: 60).joined(separator: "\n") == expected)
     }
 
+    /// What is free of a pool stands behind the title where both fit.
+    @Test func poolsAreToldOf() {
+        var map = Self.sample
+        map.pool = MemoryPool(total: 8 * gibibyte, free: 3 * gibibyte)
+        #expect(
+            drawn(map, width: 60).prefix(3) == [
+                "2 hosts, 1 region of 4 GiB each, blocks of 2 MiB", "3 GiB of 8 GiB free", "",
+            ])
+        #expect(
+            drawn(map, width: 80).prefix(2) == ["2 hosts, 1 region of 4 GiB each, blocks of 2 MiB, 3 GiB of 8 GiB free", ""])
+        map.pool = MemoryPool(total: 8 * gibibyte, free: 3 * gibibyte, isExact: false)
+        #expect(drawn(map, width: 100)[0].hasSuffix(", at most 3 GiB of 8 GiB free"))
+        let document = MapSVG(map, keys: TagKeys(), showsAll: false).document
+        #expect(document.contains("blocks of 2 MiB, at most 3 GiB of 8 GiB free</text>"))
+        let screen = WatchScreen(place: "unix:/run/fmapid/fm.sock", map: map, keys: TagKeys(), rates: LinkRates(), events: [])
+        let titles = [80, 60].map { screen.lines(columns: $0, rows: 24, unicode: true, colours: .none)[0].plain }
+        #expect(titles[0].hasPrefix("fmapid unix:/run/fmapid/fm.sock  ") || titles[0].contains("  at most 3 GiB"))
+        #expect(titles.allSatisfy { $0.hasSuffix("at most 3 GiB of 8 GiB free   0 commands/s") })
+    }
+
     @Test func asciiAt80() {
         let expected = """
             2 hosts, 1 region of 4 GiB each, blocks of 2 MiB

@@ -190,8 +190,8 @@ class WatchLinesTest(unittest.TestCase):
         deadline = time.monotonic() + PATIENCE
         while True:
             links = json.loads(device.run("links", "--json"))["links"]
-            # The links, a trace, the device, the extents and regions of two hosts, the backends, and the links.
-            if sum(link["role"] == "control" and link["commands"] >= 9 for link in links) >= number:
+            # The links, a trace, the device, the extents and regions of two hosts, the backends twice, and the links.
+            if sum(link["role"] == "control" and link["commands"] >= 10 for link in links) >= number:
                 return
             self.assertLess(time.monotonic(), deadline)
 

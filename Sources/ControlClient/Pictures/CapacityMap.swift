@@ -21,14 +21,18 @@ public struct CapacityMap: Sendable, Equatable {
         public var length: UInt64
         /// Bytes.
         public var blockSize: UInt64
+        public var isSharable: Bool
         /// In order of address.
         public var pieces: [Piece]
 
-        public init(number: Int, base: UInt64, length: UInt64, blockSize: UInt64, pieces: [Piece] = []) {
+        public init(
+            number: Int, base: UInt64, length: UInt64, blockSize: UInt64, isSharable: Bool = false, pieces: [Piece] = []
+        ) {
             self.number = number
             self.base = base
             self.length = length
             self.blockSize = blockSize
+            self.isSharable = isSharable
             self.pieces = pieces
         }
     }
@@ -51,12 +55,18 @@ public struct CapacityMap: Sendable, Equatable {
     public var names: [Tag: String]
     /// The device tells of offers and requests for release; otherwise all that is shown is accepted.
     public var showsOffers: Bool
+    /// Nil: the device is lazy, or does not tell.
+    public var pool: MemoryPool?
 
-    public init(hosts: [Host], backends: [TaggedBackend] = [], names: [Tag: String] = [:], showsOffers: Bool = true) {
+    public init(
+        hosts: [Host], backends: [TaggedBackend] = [], names: [Tag: String] = [:], showsOffers: Bool = true,
+        pool: MemoryPool? = nil
+    ) {
         self.hosts = hosts
         self.names = names
         self.backends = backends
         self.showsOffers = showsOffers
+        self.pool = pool
     }
 
     /// Asks an FM or control link. Hosts are read one after the other, so what moves meanwhile may be seen twice or not at all.
@@ -64,6 +74,7 @@ public struct CapacityMap: Sendable, Equatable {
         try self.init(hostsOf: &link)
         do throws(ClientError) {
             backends = try link.backends().entries
+            try readPool(&link)
         } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
             // Another device than fmapid has none.
         }
@@ -78,6 +89,7 @@ public struct CapacityMap: Sendable, Equatable {
             let listing = try link.backends(restarts: 1)
             isWhole = listing != nil
             backends = listing?.entries ?? old.backends
+            try readPool(&link)
         } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
             // Another device than fmapid has none.
         }
@@ -91,7 +103,8 @@ public struct CapacityMap: Sendable, Equatable {
             let shown = regions.enumerated().map { index, region in
                 let inside = pieces.filter { $0.extent.start >= region.base && $0.extent.start - region.base < region.length }
                 return Region(
-                    number: index, base: region.base, length: region.length, blockSize: region.blockSize, pieces: inside)
+                    number: index, base: region.base, length: region.length, blockSize: region.blockSize,
+                    isSharable: region.attributes.contains(.sharable), pieces: inside)
             }
             hosts.append(Host(number: Int(number), regions: shown))
         }

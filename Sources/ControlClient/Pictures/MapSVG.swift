@@ -43,7 +43,8 @@ public struct MapSVG {
     public var document: String {
         var body = SVGWriter()
         var y = Self.margin + 18
-        let title = MapText(map, keys: keys, style: MapStyle(width: 80, unicode: true, colours: .none)).title.plain
+        let shape = MapText(map, keys: keys, style: MapStyle(width: 80, unicode: true, colours: .none)).title.plain
+        let title = [shape, map.pool?.words].compactMap(\.self).joined(separator: ", ")
         body.label(title, Self.margin, y, ["class": "title"])
         y += 34
         drawRuler(&body, y)

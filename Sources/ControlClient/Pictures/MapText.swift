@@ -17,13 +17,20 @@ public struct MapText {
 
     /// Everything, from the title to the legend.
     public var lines: [StyledLine] {
-        [title, ""] + bars + [""] + MapLegend(map, keys: keys, style: style).lines + notes
+        heading + [""] + bars + [""] + MapLegend(map, keys: keys, style: style).lines + notes
     }
 
     /// What the glyphs of the bars mean.
     public static func glyphs(_ style: MapStyle) -> StyledLine { MapLegend.glyphs(style, [.accepted, .releasing, .offered]) }
 
     // MARK: Title
+
+    /// The title and what is left of the pool, in one line if they fit.
+    private var heading: [StyledLine] {
+        guard let pool = map.pool else { return [title] }
+        let whole = StyledLine("\(title.plain), \(pool.words)", .heading)
+        return whole.count <= style.width ? [whole] : [title, StyledLine(pool.words, .heading)]
+    }
 
     /// `2 hosts, 1 region of 4 GiB each, blocks of 2 MiB`.
     public var title: StyledLine {

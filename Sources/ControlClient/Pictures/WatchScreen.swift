@@ -76,7 +76,10 @@ public struct WatchScreen: Sendable {
     private func title(_ columns: Int) -> StyledLine {
         var line = StyledLine("fmapid ", .heading)
         line.append(place)
-        let rate = rates.map { "\($0.commandsPerSecond) commands/s" } ?? ""
+        let parts = [map.pool?.words, rates.map { "\($0.commandsPerSecond) commands/s" }]
+        let rate = parts.compactMap(\.self).joined(separator: "   ")
+        // What does not fit is the end of the address.
+        if !rate.isEmpty { line = line.cut(to: max(0, columns - rate.count - 2), mark: "") }
         line.pad(to: columns - rate.count)
         line.append(rate)
         return line

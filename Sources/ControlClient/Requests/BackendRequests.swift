@@ -47,6 +47,14 @@ extension Link {
         try list(.listTaggedBackends, restarts: restarts) { link, start throws(ClientError) in try link.backendPage(from: start) }
     }
 
+    /// The device is static: what hosts get comes from a pool.
+    public mutating func hasPool() throws(ClientError) -> Bool {
+        let request = ListTaggedBackends.Request(start: 0, maximum: 0)
+        return try read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in
+            try ListTaggedBackends.Response(payload).header.hasPool
+        }
+    }
+
     private mutating func backendPage(from start: UInt32) throws(ClientError) -> Page<TaggedBackend> {
         let request = ListTaggedBackends.Request(start: start, maximum: Self.pageLimit)
         return try read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in

@@ -79,9 +79,13 @@ extension CapacityMap {
             "hosts": .array(hosts.map(\.json)),
             "tags": .array(tags.map(\.json)),
             "backends": .array(backends.map { .object($0.members) }),
-            "showsOffers": .bool(showsOffers),
+            "showsOffers": .bool(showsOffers), "pool": pool?.json ?? .null,
         ])
     }
+}
+
+extension MemoryPool {
+    var json: JSON { .object(["total": .number(total), "free": .number(free), "exact": .bool(isExact)]) }
 }
 
 extension CapacityMap.Host {
