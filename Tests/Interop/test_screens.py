@@ -185,11 +185,32 @@ class WatchLinesTest(unittest.TestCase):
             self.assertEqual([change["change"] for change in changes], ["backend made", "offered", "accepted", "asked back"])
             self.assertEqual({change["tag"] for change in changes}, {tag})
 
+    def test_fm_link_alone(self):
+        """No notification tells of an offer or a backend; the watch sees them all the same."""
+        with Device() as device:
+            environment = {name: text for name, text in device.environment.items() if name != "FMAPICTL_CONTROL"}
+            environment["FMAPICTL_DIRECTORY"] = "/nonexistent"
+            watch = subprocess.Popen([TOOL, "watch", "--count", "2"], env=environment, stdout=subprocess.PIPE, text=True)
+            self.addCleanup(watch.wait)
+            self.addCleanup(watch.kill)
+            # Its second look is a second after its first.
+            deadline = time.monotonic() + PATIENCE
+            while (links := [link for link in self.links(device) if link["pid"] == watch.pid]) == [] or links[0]["commands"] < 10:
+                self.assertLess(time.monotonic(), deadline)
+            device.create(1, GIB)
+            self.assertIn("was made", next_line(watch))
+            device.add(1, 0, GIB, 1)
+            self.assertIn("is offered", next_line(watch))
+            watch.communicate(timeout=PATIENCE)
+
+    def links(self, device: Device) -> list[dict]:
+        return json.loads(device.run("links", "--json"))["links"]
+
     def wait_for_watches(self, device: Device, number: int) -> None:
         """Until so many watches have looked once: each has a control link, and after its first look asked there once more."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            links = json.loads(device.run("links", "--json"))["links"]
+            links = self.links(device)
             # The links, a trace, the device, the extents and regions of two hosts, the backends twice, and the links.
             if sum(link["role"] == "control" and link["commands"] >= 10 for link in links) >= number:
                 return

@@ -2,8 +2,8 @@ import CXLWire
 import ControlClient
 import Glibc
 
-/// Follows what hosts have and are offered. Looks when something says that it may have changed: an answer seen in a trace, or an event
-/// notification on an FM link. What others read is left alone: no event record is cleared.
+/// Follows what hosts have and are offered. Looks when an answer seen in a trace says that it may have changed; with an FM link alone,
+/// once a second and when an event notification comes. What others read is left alone: no event record is cleared.
 struct DeviceWatch: ~Copyable {
     /// Why a wait ended.
     enum Wake {
@@ -36,7 +36,7 @@ struct DeviceWatch: ~Copyable {
     init(_ global: GlobalOptions) throws(ClientError) {
         let target = global.choose(.fm)
         var link = try global.connect(target)
-        // Without a control link, nothing tells of rates, and of offers only the next look does.
+        // Without a control link, nothing tells of rates, and of offers and backends only the next look does.
         var control = target == .control ? nil : try? global.connect(.control)
         var isControl = target == .control
         // Its answer says that the service knows the link by now.

@@ -10,8 +10,9 @@ struct Watch: ToolCommand {
         usage: "fmapictl watch [--count N]",
         discussion: """
             On a terminal: the map, the links with their commands a second, and the last changes; 'q' or Ctrl-C quits. Elsewhere: one \
-            line for each change, as it happens. Nothing is polled while a trace (with a control link) or a notification (on an FM \
-            link) tells of changes, except for the counters of links, once a second. Event records are not cleared.
+            line for each change, as it happens. With a control link, a trace tells of changes, and only the counters of links are \
+            polled, once a second. With an FM link alone, the device is: notifications tell neither of offers nor of backends. \
+            Event records are not cleared.
             """)
 
     @Option(help: ArgumentHelp("End after so many changes.", valueName: "N"))
