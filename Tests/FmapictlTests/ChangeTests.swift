@@ -58,6 +58,16 @@ import Testing
         #expect(device(test.after).changes(since: device(test.before)).map(\.text) == test.texts)
     }
 
+    /// A name stands for the tag, of what is there and of what was.
+    @Test func callsBackendsByTheirNames() {
+        let new = map([], backends: [backend(firstTag, 4096, id: 1)], names: [firstTag: "web", secondTag: ""])
+        let old = map([], backends: [backend(secondTag, 8192, id: 2)], names: [secondTag: "cache"])
+        let changes = new.changes(since: old)
+        #expect(changes.map(\.text) == ["backend of 8 KiB was deleted, tag cache", "backend of 4 KiB was made, tag web"])
+        #expect(changes.map(\.name) == ["cache", "web"])
+        #expect(old.changes(since: map([], backends: old.backends)).isEmpty)
+    }
+
     @Test func tellsOfBackends() {
         let old = map([], backends: [backend(firstTag, 4096, id: 1), backend(secondTag, 8192, id: 2)])
         let new = map([], backends: [backend(firstTag, 4096, id: 3), backend(secondTag, 8192, id: 2, state: .quarantined)])

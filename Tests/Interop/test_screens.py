@@ -100,6 +100,24 @@ class WatchScreenTest(ScreenCase):
         ]
         steps[number]()
 
+    def test_names(self):
+        """The map's key and the last changes call what has a name by it, so that they can be matched."""
+        with Device() as device, Terminal(f"{TOOL} watch", device.environment, 80, 24) as terminal:
+            terminal.wait_for("nothing has changed", "LINK")
+            long = "checkpoints-of-the-nightly-training-run-in-the-second-hall"
+            device.create("kv-cache", GIB)
+            terminal.wait_for("was made, tag kv-cache")
+            device.create(long, GIB // 2)
+            terminal.wait_for("512 MiB was made, tag checkpoints")
+            device.add(0, 0, GIB, "kv-cache")
+            terminal.wait_for("0x0, tag kv-cache")
+            device.answer(0, (0, GIB))
+            terminal.wait_for("accepted 1 GiB at 0x0, tag kv-cache")
+            device.add(1, 2 * GIB, GIB // 2, long)
+            terminal.wait_for("host 1 is offered 512 MiB at 0x80000000, tag checkp")
+            terminal.wait_for("host1")
+            self.assertScreen(terminal, "watch-names-80x24")
+
     def test_low_screen(self):
         """The usual terminal with more bars than it has room for: each part is there."""
         with Device(hosts=16) as device, Terminal(f"{TOOL} watch", device.environment, 80, 24) as terminal:
@@ -184,6 +202,35 @@ class WatchLinesTest(unittest.TestCase):
             changes = [json.loads(line) for line in documents.splitlines()]
             self.assertEqual([change["change"] for change in changes], ["backend made", "offered", "accepted", "asked back"])
             self.assertEqual({change["tag"] for change in changes}, {tag})
+
+    def test_names(self):
+        """Backends are called by their names, in lines and in documents, also one that was there before and is deleted."""
+        with Device() as device:
+            device.create("old", MIB * 2)
+            watches = [
+                subprocess.Popen([TOOL, "watch", "--count", "3", *more], env=device.environment, stdout=subprocess.PIPE, text=True)
+                for more in [[], ["--json"]]
+            ]
+            self.wait_for_watches(device, 2)
+            lines: list[list[str]] = [[], []]
+            device.create("new", GIB)
+            for watch, seen in zip(watches, lines):
+                seen.append(next_line(watch))
+            device.add(0, 0, GIB, "new")
+            for watch, seen in zip(watches, lines):
+                seen.append(next_line(watch))
+            device.delete("old")
+            text, documents = ("".join(seen) + watch.communicate(timeout=PATIENCE)[0] for watch, seen in zip(watches, lines))
+            self.assertEqual(
+                [line.split("  ", 1)[1] for line in text.splitlines()],
+                [
+                    "backend of 1 GiB was made, tag new", "host 0 is offered 1 GiB at 0x0, tag new",
+                    "backend of 2 MiB was deleted, tag old",
+                ],
+            )  # fmt: skip
+            documents = [json.loads(line) for line in documents.splitlines()]
+            self.assertEqual([document["name"] for document in documents], ["new", "new", "old"])
+            self.assertEqual({len(document["tag"]) for document in documents}, {36})
 
     def test_fm_link_alone(self):
         """No notification tells of an offer or a backend; the watch sees them all the same."""

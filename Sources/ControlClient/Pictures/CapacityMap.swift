@@ -51,7 +51,7 @@ public struct CapacityMap: Sendable, Equatable {
 
     public var hosts: [Host]
     public var backends: [TaggedBackend]
-    /// Names of backends that hosts have or are offered.
+    /// Names of backends, as far as they were asked for. Empty: the backend has none.
     public var names: [Tag: String]
     /// The device tells of offers and requests for release; otherwise all that is shown is accepted.
     public var showsOffers: Bool
@@ -83,12 +83,13 @@ public struct CapacityMap: Sendable, Equatable {
     /// The same at a later time. `isWhole` becomes false if backends come and go too fast to be listed: then they are those of `old`.
     public init(_ link: inout Link, after old: CapacityMap, isWhole: inout Bool) throws(ClientError) {
         try self.init(hostsOf: &link)
-        // A tag's name stays the same.
-        names = old.names
         do throws(ClientError) {
             let listing = try link.backends(restarts: 1)
             isWhole = listing != nil
             backends = listing?.entries ?? old.backends
+            // A tag's name stays the same as long as its backend.
+            let known = Set(old.backends.map(\.id))
+            for backend in backends where known.contains(backend.id) { names[backend.tag] = old.names[backend.tag] }
             try readPool(&link)
         } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
             // Another device than fmapid has none.
@@ -110,17 +111,24 @@ public struct CapacityMap: Sendable, Equatable {
         }
     }
 
-    /// Asks for the names that are not known yet, of the first so many backends of the map.
-    public mutating func readNames(_ link: inout Link, most: Int = 64) throws(ClientError) {
-        for use in tags.filter({ $0.backend != nil && $0.name == nil && $0.tag.canHaveName }).prefix(most) {
+    /// Asks for names that are not known yet, but not for more than so many: those of these tags, then those of capacity that hosts
+    /// have or are offered.
+    public mutating func readNames(_ link: inout Link, of first: [Tag] = [], most: Int = 64) throws(ClientError) {
+        let existing = Set(backends.map(\.tag))
+        var left = most
+        for tag in first + tags.map(\.tag) where names[tag] == nil && tag.canHaveName && existing.contains(tag) {
+            guard left > 0 else { return }
+            left -= 1
             do throws(ClientError) {
-                let name = try link.backend(use.tag).name ?? ""
-                names[use.tag] = name.isEmpty ? nil : printable(name)
+                names[tag] = printable(try link.backend(tag).name ?? "")
             } catch .refused {
                 // It was deleted a moment ago.
             }
         }
     }
+
+    /// Nil: the tag's backend has none, or it was not asked for.
+    func name(of tag: Tag) -> String? { names[tag].flatMap { $0.isEmpty ? nil : $0 } }
 
     private static func pieces(
         of host: UInt16, _ link: inout Link, _ showsOffers: inout Bool
@@ -172,7 +180,7 @@ extension CapacityMap {
         return order.map { tag in
             let all = sizes[tag, default: [:]].values
             let size = tag.isNone ? all.reduce(0, &+) : all.max() ?? 0
-            return TagUse(tag: tag, size: size, hosts: hosts[tag, default: [:]], backend: backends[tag], name: names[tag])
+            return TagUse(tag: tag, size: size, hosts: hosts[tag, default: [:]], backend: backends[tag], name: name(of: tag))
         }
     }
 

@@ -26,14 +26,19 @@ public struct MapChange: Sendable, Equatable {
     /// Bytes.
     public let size: UInt64
     public let tag: Tag
+    /// What the tag is the tag of, as far as it is known.
+    public var name: String?
+
+    /// What stands for the tag.
+    var label: String { name ?? tag.description }
 
     /// In words, for example `host 0 accepted 1 GiB at 0x0, tag 5be13bce-…`.
-    public var text: String { text(tag: tag.description) }
+    public var text: String { text(label: label) }
 
-    /// The same with a shorter form of the tag.
-    func text(tag name: String) -> String {
+    /// The same with something shorter for the tag.
+    func text(label: String) -> String {
         let what = range.map { $0.words } ?? Size.text(size)
-        let tagged = tag.isNone ? "" : ", tag \(name)"
+        let tagged = tag.isNone ? "" : ", tag \(label)"
         let number = host.map(String.init) ?? "-"
         return switch kind {
         case .offered: "host \(number) is offered \(what)\(tagged)"
@@ -48,8 +53,8 @@ public struct MapChange: Sendable, Equatable {
         }
     }
 
-    /// One word for machines.
-    public var name: String {
+    /// A word or two for machines.
+    public var kindName: String {
         switch kind {
         case .offered: "offered"
         case .accepted: "accepted"
@@ -80,7 +85,12 @@ extension CapacityMap {
         let hostChanges = hosts.flatMap { host in
             Self.changes(of: host.number, from: before[host.number]?.allPieces ?? [], to: host.allPieces)
         }
-        return backendChanges(since: old) + hostChanges
+        var changes = backendChanges(since: old) + hostChanges
+        for index in changes.indices {
+            let tag = changes[index].tag
+            changes[index].name = name(of: tag) ?? old.name(of: tag)
+        }
+        return changes
     }
 
     private func backendChanges(since old: CapacityMap) -> [MapChange] {

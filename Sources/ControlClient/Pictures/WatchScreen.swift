@@ -125,7 +125,9 @@ public struct WatchScreen: Sendable {
             + events.suffix(max(0, most - 1)).reversed().map { event in
                 let line = Self.line(event)
                 guard line.count > columns else { return line }
-                return Self.line(event, event.change.text(tag: event.change.tag.description.prefix(8) + style.ellipsis))
+                let label = event.change.label
+                let room = event.change.name == nil ? 8 : max(8, label.count - (line.count - columns) - style.ellipsis.count)
+                return Self.line(event, event.change.text(label: label.prefix(room) + style.ellipsis))
             }
     }
 

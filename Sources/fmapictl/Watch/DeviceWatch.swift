@@ -50,7 +50,9 @@ struct DeviceWatch: ~Copyable {
         let trace = reader.map { TraceDigest($0) }
         link.beforeRequest = { trace?.drain() }
         var map = try CapacityMap(&link)
+        // What waits to be offered may be deleted, and then nobody can tell its name.
         try map.readNames(&link)
+        try map.readNames(&link, of: map.backends.map(\.tag))
         self.map = map
         self.link = link
         self.control = control
@@ -116,8 +118,9 @@ struct DeviceWatch: ~Copyable {
         var isWhole = true
         map = try CapacityMap(&link, after: old, isWhole: &isWhole)
         if !isWhole { pace.noteChange() }
-        try map.readNames(&link)
-        let changes = map.changes(since: old)
+        var changes = map.changes(since: old)
+        try map.readNames(&link, of: changes.map(\.tag))
+        if changes.contains(where: { $0.name == nil && $0.tag.canHaveName }) { changes = map.changes(since: old) }
         pace.end(at: .now, found: !changes.isEmpty)
         return changes
     }

@@ -108,9 +108,9 @@ struct Watch: ToolCommand {
 extension WatchScreen.Event {
     fileprivate var json: JSON {
         .object([
-            "time": .number(time), "change": .string(change.name), "host": change.host.map(JSON.count) ?? .null,
+            "time": .number(time), "change": .string(change.kindName), "host": change.host.map(JSON.count) ?? .null,
             "start": change.range.map { .number($0.start) } ?? .null, "length": .number(change.size),
-            "tag": change.tag.isNone ? .null : .string(change.tag.description),
+            "tag": change.tag.isNone ? .null : .string(change.tag.description), "name": .optional(change.name),
         ])
     }
 }
