@@ -107,7 +107,7 @@ import Testing
     @Test(arguments: [24, 10, 5, 2, 1, 60], [40, 80, 160])
     func screensFit(rows: Int, columns: Int) {
         var keys = TagKeys()
-        keys.update(MapTests.sample.tags.map(\.tag))
+        keys.update(MapTests.sample.tags)
         var rates = LinkRates()
         rates.update((1...20).map { Self.link($0, $0) }, milliseconds: 0)
         let change = map([region(gibibyte, [(0, 4096, firstTag, .offered)])]).changes(since: map([region(gibibyte)]))[0]
@@ -131,7 +131,7 @@ import Testing
         let tags = (1...9).map { Tag(UInt128($0) << 100) }
         let map = map(tags.map { region(gibibyte, [(0, 16 * mebibyte, $0, .accepted)]) })
         var keys = TagKeys()
-        keys.update(tags)
+        keys.update(map.tags)
         var rates = LinkRates()
         rates.update((1...20).map { Self.link($0, $0) }, milliseconds: 0)
         let change = map.changes(since: FmapictlTests.map([region(gibibyte)]))[0]

@@ -1,4 +1,5 @@
 import CXLWire
+import Foundation
 import Testing
 import TestSupport
 
@@ -187,30 +188,111 @@ import TestSupport
 
     // MARK: Keys
 
+    /// Uses of tags with these sizes.
+    static func uses(_ tags: [(Tag, UInt64)]) -> [TagUse] {
+        tags.map { TagUse(tag: $0.0, size: $0.1, hosts: [:], backend: nil, name: nil) }
+    }
+
     @Test func keysStayAsLongAsTheirTags() {
         var keys = TagKeys()
-        keys.update([firstTag, secondTag, .none])
+        keys.update(Self.uses([(firstTag, 1), (secondTag, 9), (.none, 5)]))
         let before = (keys[firstTag], keys[secondTag])
         #expect(before.0?.letter == "A" && before.1?.letter == "B" && keys[.none] == nil)
-        keys.update([secondTag])
+        keys.update(Self.uses([(secondTag, 9)]))
         #expect(keys[secondTag] == before.1 && keys[firstTag] == nil)
         let third = Tag(3)
-        keys.update([third, secondTag])
+        keys.update(Self.uses([(third, 1), (secondTag, 1)]))
         #expect(keys[third]?.letter == "A" && keys[secondTag] == before.1)
     }
 
     @Test func coloursDifferAndAreTheSameEverywhere() {
         let tags = (1...Palette.colours.count).map { Tag(UInt128($0)) }
         var keys = TagKeys()
-        keys.update(tags)
+        keys.update(Self.uses(tags.map { ($0, 1) }))
         #expect(Set(tags.compactMap { keys[$0]?.colour }).count == tags.count)
         for tag in tags {
             var alone = TagKeys()
-            alone.update([tag])
+            alone.update(Self.uses([(tag, 1)]))
             #expect(alone[tag]?.colour == Palette.preferred(tag))
         }
-        keys.update((1...100).map { Tag(UInt128($0)) })
+        keys.update(Self.uses((1...100).map { (Tag(UInt128($0)), 1) }))
         #expect(keys[Tag(100)] != nil && keys[Tag(100)]?.letter == nil)
+    }
+
+    /// Where letters run short, the largest have them, in the order of their addresses; others keep theirs.
+    @Test func theLargestHaveLetters() {
+        let small = (1...40).map { (Tag(UInt128($0)), 2 * mebibyte) }
+        let large = (101...108).map { (Tag(UInt128($0)), gibibyte) }
+        var keys = TagKeys()
+        keys.update(Self.uses(small + large))
+        #expect(large.map { keys[$0.0]?.letter } == Array("STUVWXYZ"))
+        #expect(small.prefix(18).map { keys[$0.0]?.letter } == Array("ABCDEFGHIJKLMNOPQR"))
+        #expect(small.dropFirst(18).allSatisfy { keys[$0.0]?.letter == nil })
+        #expect(Set(large.map { keys[$0.0]?.colour }).count == 8, "the largest have the first choice of colours, too")
+        // In a live picture the large ones may come last.
+        keys = TagKeys()
+        keys.update(Self.uses(small))
+        let before = small.map { keys[$0.0]?.letter }
+        keys.update(Self.uses(small + large))
+        #expect(large.map { keys[$0.0]?.letter } == Array("STUVWXYZ"))
+        #expect(small.prefix(18).map { keys[$0.0]?.letter } == Array(before.prefix(18)))
+        // Of equals, those that have a letter keep it.
+        keys.update(Self.uses(Array(small.reversed()) + large))
+        #expect(small.prefix(18).map { keys[$0.0]?.letter } == Array(before.prefix(18)))
+    }
+
+    /// Specks before them do not push large extents out of the key.
+    @Test func theKeyHasTheLargest() {
+        let small = (0..<40).map { (UInt64($0) * 4 * mebibyte, 2 * mebibyte, Tag(UInt128($0 + 1) << 96), ExtentState.accepted) }
+        let large = (0..<8).map { (UInt64($0 + 1) * 2 * gibibyte, gibibyte, Tag(UInt128($0 + 101) << 96), ExtentState.accepted) }
+        let map = map([region(20 * gibibyte, small + large)])
+        let lines = drawn(map, width: 100)
+        for letter in "STUVWXYZ" {
+            #expect(lines.contains { $0.hasPrefix(" \(letter)█") && $0.contains(" 1 GiB  accepted by 0") })
+            #expect(lines.contains { $0.hasPrefix("   0 ") && $0.contains("\(letter)██") })
+        }
+        #expect(lines.contains { $0.hasPrefix(" *   and 22 other tags, 44 MiB") })
+        var keys = TagKeys()
+        keys.update(map.tags)
+        let legend = MapLegend(map, keys: keys, style: MapStyle(width: 80, unicode: true, colours: .none)).lines(most: 11)
+        #expect(legend.count == 11 && legend.dropFirst().prefix(8).allSatisfy { $0.plain.contains("1 GiB") })
+        let document = MapSVG(map, keys: keys, showsAll: false).document
+        #expect("STUVWXYZ".allSatisfy { document.contains(">\($0)</text>") })
+        #expect(document.components(separatedBy: ">1 GiB</text>").count == 9)
+    }
+
+    // MARK: Long names
+
+    static let longName = "checkpoints-of-the-nightly-training-run-in-the-second-hall-0"
+
+    @Test(arguments: [60, 80, 100, 120])
+    func longNamesLeaveRoom(width: Int) {
+        let map = map(
+            [region(4 * gibibyte, [(0, gibibyte, firstTag, .accepted), (gibibyte, gibibyte, secondTag, .offered)])],
+            backends: [backend(firstTag, gibibyte), backend(secondTag, gibibyte, id: 2)],
+            names: [firstTag: Self.longName, secondTag: "web"])
+        let lines = drawn(map, width: width)
+        #expect(lines.allSatisfy { $0.count <= width })
+        #expect(lines.contains { $0.hasPrefix("KEY") && $0.contains("STATE") && $0.hasSuffix("BACKEND") })
+        #expect(lines.contains { $0.contains("  accepted by 0  ") && ($0.hasSuffix("  memory") || width >= 110) })
+        #expect(lines.contains { $0.contains(width < 110 ? "B█  web " : ", memory") })
+    }
+
+    /// Where there is no room for what backends are, nothing is said of them.
+    @Test func theLastColumnIsWholeOrNotThere() {
+        let hosts = (0..<10).map { _ in region(gibibyte, [(0, gibibyte, firstTag, .accepted)]) }
+        let others = (0..<10).map { _ in region(gibibyte) }
+        let all = zip(hosts, others).flatMap { [$0, $1] }
+        let lines = drawn(map(all, backends: [backend(firstTag, gibibyte)], names: [firstTag: Self.longName]), width: 60)
+        #expect(lines.contains("KEY  TAG            SIZE  STATE"))
+        #expect(lines.contains(" A█  checkpoints…  1 GiB  accepted by 0, 2, 4, 6, 8, 10, 12…"))
+    }
+
+    @Test func longNamesStayInThePicture() {
+        let map = map(
+            [region(4 * gibibyte, [(0, gibibyte, firstTag, .accepted)])], backends: [backend(firstTag, gibibyte)],
+            names: [firstTag: Self.longName])
+        #expect(MapSVG(map, keys: TagKeys(), showsAll: false).document.contains(">checkpoints-of-the-…, memory</text>"))
     }
 }
 

@@ -26,6 +26,8 @@ public struct MapSVG {
     /// As many empty rows do not hide the others.
     private static let fewRows = 16
     private static let mostTags = 40
+    /// Characters for which there is room in the last column.
+    private static let longestBackend = 28
 
     public init(_ map: CapacityMap, keys: TagKeys, showsAll: Bool) {
         self.map = map
@@ -180,7 +182,7 @@ public struct MapSVG {
         svg.label("size", columns.size, y, ["class": "head", "text-anchor": "end"])
         svg.label("state", columns.state, y, ["class": "head"])
         svg.label("backend", columns.backend, y, ["class": "head"])
-        for use in tags.prefix(Self.mostTags) {
+        for use in tags.largest(Self.mostTags, keys.keys) {
             y += 22
             svg.rectangle(Self.margin, y - 12, 22, 16, ["fill": colour(use.tag), "rx": "2"])
             let letter = keys[use.tag].map { $0.letter.map(String.init) ?? MapStyle.unlettered } ?? ""
@@ -188,13 +190,22 @@ public struct MapSVG {
             svg.label(use.tag.isNone ? "no tag" : use.tag.description, columns.tag, y, ["class": "mono"])
             svg.label(Size.text(use.size), columns.size, y, ["text-anchor": "end"])
             svg.label(use.states(cut: 44), columns.state, y)
-            let words = [use.name, use.backend?.words].compactMap(\.self).joined(separator: ", ")
+            let words = backendWords(use)
             svg.label(words.isEmpty ? "–" : words, columns.backend, y, ["class": words.isEmpty ? "faint" : "amount"])
         }
         if tags.count > Self.mostTags {
             y += 22
             svg.label("and \(counted(tags.count - Self.mostTags, "other tag"))", columns.tag, y, ["class": "faint"])
         }
+    }
+
+    /// Name and kind of a tag's backend; a name that is too long for the picture is cut.
+    private func backendWords(_ use: TagUse) -> String {
+        let kind = use.backend?.words
+        guard let name = use.name else { return kind ?? "" }
+        let room = Self.longestBackend - (kind.map { $0.count + 2 } ?? 0)
+        let short = name.count <= room ? name : name.prefix(max(1, room - 1)) + "…"
+        return [short, kind].compactMap(\.self).joined(separator: ", ")
     }
 }
 

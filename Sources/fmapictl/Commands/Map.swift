@@ -37,7 +37,7 @@ struct Map: ToolCommand {
         var map = try CapacityMap(&link)
         try map.readNames(&link)
         var keys = TagKeys()
-        keys.update(map.tags.map(\.tag))
+        keys.update(map.tags)
         if let svg { return try write(MapSVG(map, keys: keys, showsAll: all).document, to: svg, out) }
         out.result(map.json) {
             let style = picture.style(showsAll: all)

@@ -69,7 +69,7 @@ struct Watch: ToolCommand {
             left = left.map { max(0, $0 - changes.count) }
             view.map = watch.map
             view.rates = watch.rates
-            view.keys.update(watch.map.tags.map(\.tag))
+            view.keys.update(watch.map.tags)
             if let now = PictureOptions.terminalSize, size.map({ $0 != now }) ?? true {
                 size = now
                 screen.forget()
