@@ -106,7 +106,7 @@ import TestSupport
 
             HOST 0                 2 GiB        4 GiB      HELD  OFFERED
                0 A▒▒▒▒▒▒▒▒B░░░░······················     1 GiB  512 MiB
-               1 ···························=········     2 MiB        -
+               1 ···························~········     2 MiB        -
 
             KEY  TAG           SIZE  STATE              BACKEND
              A█  11111111…    1 GiB  asked back from 0  memory
@@ -114,9 +114,28 @@ import TestSupport
              =█  no tag       2 MiB  accepted by 1
 
             █ accepted   ▒ asked back, all or part   ░ offered   · free
-            a small letter: the extent is smaller than it is drawn
+            ~ for =: the extent is smaller than it is drawn
             """
         #expect(drawn(Self.sample, width: 60).joined(separator: "\n") == expected)
+    }
+
+    /// The note names the marks that are there, and the picture has its mark under the same rule.
+    @Test func smallExtentsAreMarked() {
+        let small = (0..<60).map { (UInt64($0) * 60 * mebibyte, mebibyte, Tag(UInt128($0 + 1)), ExtentState.accepted) }
+        let all = map([region(4 * gibibyte, small + [(3900 * mebibyte, mebibyte, .none, .accepted)])])
+        #expect(drawn(all, width: 160).last == "a small letter, ~ for =, ' for *: the extent is smaller than it is drawn")
+        #expect(drawn(all, width: 160).contains { $0.hasPrefix("   0 a") && $0.contains("'") && $0.contains("~") })
+        #expect(drawn(all, width: 60).allSatisfy { $0.count <= 60 })
+        let large = map([region(4 * gibibyte, [(0, gibibyte, .none, .accepted)])])
+        #expect(!drawn(large, width: 80).contains { $0.contains("smaller than") })
+        let mark = "drawn larger than it is"
+        #expect(MapSVG(all, keys: TagKeys(), showsAll: false).document.contains(mark))
+        #expect(!MapSVG(large, keys: TagKeys(), showsAll: false).document.contains(mark))
+    }
+
+    /// What was asked back in part is drawn whole, and the legend says so.
+    @Test func thePictureSaysThatAPartMayBeMeant() {
+        #expect(MapSVG(Self.sample, keys: TagKeys(), showsAll: false).document.contains(">asked back, all or part</text>"))
     }
 
     /// What is free of a pool stands behind the title where both fit.
@@ -145,7 +164,7 @@ import TestSupport
 
             HOST 0             1 GiB         2 GiB         3 GiB    4 GiB      HELD  OFFERED
                0 A-------------B++++++...................................     1 GiB  512 MiB
-               1 ..........................................=.............     2 MiB        -
+               1 ..........................................~.............     2 MiB        -
 
             KEY  TAG                                      SIZE  STATE              BACKEND
              A#  11111111-1111-4111-8111-111111111111    1 GiB  asked back from 0  memory
@@ -153,7 +172,7 @@ import TestSupport
              =#  no tag                                  2 MiB  accepted by 1
 
             # accepted   - asked back, all or part   + offered   . free
-            a small letter: the extent is smaller than it is drawn
+            ~ for =: the extent is smaller than it is drawn
             """
         #expect(drawn(Self.sample, width: 80, unicode: false).joined(separator: "\n") == expected)
     }

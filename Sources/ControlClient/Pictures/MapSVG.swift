@@ -133,10 +133,16 @@ public struct MapSVG {
         }
     }
 
+    /// Pixels of a piece to scale.
+    private func exactWidth(_ piece: CapacityMap.Piece, _ region: CapacityMap.Region) -> Double {
+        let start = min(piece.extent.start &- region.base, region.length)
+        return scaled(min(piece.extent.length, region.length - start))
+    }
+
     private func draw(_ piece: CapacityMap.Piece, of region: CapacityMap.Region, _ svg: inout SVGWriter, _ y: Double) {
         let extent = piece.extent
         let start = min(extent.start &- region.base, region.length)
-        let exact = scaled(min(extent.length, region.length - start))
+        let exact = exactWidth(piece, region)
         let width = max(Self.narrowest, exact)
         let x = min(Self.barX + scaled(start), Self.barX + scaled(region.length) - width)
         let tag = extent.tag.isNone ? "no tag" : extent.tag.description
@@ -169,6 +175,9 @@ public struct MapSVG {
         }
         svg.rectangle(x, y - 11, 26, 14, ["class": "free", "rx": "2"])
         svg.label("free", x + 34, y)
+        guard rows.contains(where: { row in row.region.pieces.contains { exactWidth($0, row.region) < Self.narrowest } }) else {
+            return
+        }
         svg.path("M\(SVGWriter.number(x + 90)) \(SVGWriter.number(y - 8))h8l-4 6z", ["class": "mark"])
         svg.label("drawn larger than it is", x + 106, y)
     }

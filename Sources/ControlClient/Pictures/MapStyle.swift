@@ -34,6 +34,15 @@ public struct MapStyle: Sendable, Equatable {
     static let untagged = "="
     /// What stands for a tag that got no letter.
     static let unlettered = "*"
+
+    /// What stands in a bar for an extent that is smaller than it is drawn, in place of its usual mark.
+    static func small(_ mark: String) -> String {
+        switch mark {
+        case untagged: "~"
+        case unlettered: "'"
+        default: mark.lowercased()
+        }
+    }
 }
 
 extension ExtentState {
