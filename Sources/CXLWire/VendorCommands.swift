@@ -203,7 +203,8 @@ public enum ListTaggedBackends {
         }
     }
 
-    /// 16 bytes: 00 generation, 04 all backends, 08 returned backends, u32 each, 0C reserved 4. The backends follow.
+    /// 16 bytes: 00 generation, 04 all backends, 08 returned backends, u32 each, 0C flags u8 (bit 0 pool), 0D reserved 3. The backends
+    /// follow.
     public struct Header: ListHeader, Hashable, Sendable {
         public typealias Entry = TaggedBackend
 
@@ -211,11 +212,14 @@ public enum ListTaggedBackends {
         public var generation: UInt32
         public var total: UInt32
         public var returned: UInt32
+        /// The device is static: capacity comes from a pool, and it takes no backends.
+        public var hasPool: Bool
 
-        public init(generation: UInt32, total: UInt32, returned: UInt32) {
+        public init(generation: UInt32, total: UInt32, returned: UInt32, hasPool: Bool = false) {
             self.generation = generation
             self.total = total
             self.returned = returned
+            self.hasPool = hasPool
         }
 
         public var entryCount: Int { Int(returned) }
@@ -226,12 +230,14 @@ public enum ListTaggedBackends {
             generation = block.le(0)
             total = block.le(4)
             returned = block.le(8)
+            hasPool = block.le(12, as: UInt8.self) & 1 != 0
         }
 
         public func store(in block: inout MutableRawSpan) {
             block.setLE(generation, at: 0)
             block.setLE(total, at: 4)
-            block.setLE(UInt64(returned), at: 8)
+            block.setLE(returned, at: 8)
+            block.setLE(hasPool ? 1 : 0 as UInt32, at: 12)
         }
     }
 }

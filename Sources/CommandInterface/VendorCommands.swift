@@ -80,7 +80,8 @@ extension CommandProcessor {
         let count = min(Int(request.maximum), total - Int(request.start), Response.capacity(limit: session.responseLimit))
         // A backend's state and hosts are those of its tag, so what changes tags changes this list.
         ListTaggedBackends.Header(
-            generation: device.backendGeneration &+ device.tagGeneration, total: UInt32(clamping: total), returned: UInt32(count)
+            generation: device.backendGeneration &+ device.tagGeneration, total: UInt32(clamping: total), returned: UInt32(count),
+            hasPool: device.configuration.kind == .static
         ).write(to: &body)
         var end = Response.offset(ofEntry: 0)
         device.forEachBackend(from: Int(request.start), limit: count) { backend, state, hosts in

@@ -168,7 +168,7 @@ let builtPayloads: [String: [UInt8]] = [
     "delete-tagged-backend-request": encode(tag),
     "list-tagged-backends-request": encode(ListTaggedBackends.Request(start: 0, maximum: 25)),
     "list-tagged-backends-response": encode(
-        ListTaggedBackends.Header(generation: 3, total: 5, returned: 2),
+        ListTaggedBackends.Header(generation: 3, total: 5, returned: 2, hasPool: true),
         [
             TaggedBackend(
                 tag: tag, size: 0x1000_0000, id: 7, kind: .file, usesHugePages: false, state: .accepted, hosts: 0x0104),

@@ -162,7 +162,7 @@ extension ListTaggedBackends.Request: Described {
 }
 
 extension ListTaggedBackends.Header: Described {
-    var described: [String: Any] { ["generation": generation, "total": total, "returned": returned] }
+    var described: [String: Any] { ["generation": generation, "total": total, "returned": returned, "hasPool": hasPool] }
 }
 
 extension GetTaggedBackend.Header: Described {

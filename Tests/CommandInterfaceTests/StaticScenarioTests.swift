@@ -35,6 +35,9 @@ struct StaticScenarioTests {
     @Test func information() throws {
         let rig = try rig()
         for link in [rig.fm, rig.control] {
+            let backends = try rig.send(link, .listTaggedBackends, ListTaggedBackends.Request(start: 0, maximum: 9))
+                .list(ListTaggedBackends.Header.self)
+            #expect(backends.header.hasPool && backends.header.total == 0)
             let info = try rig.send(link, .getDCDInfo).decode(GetDCDInfo.Response.self)
             #expect(info.hosts == 4 && info.regions == 2)
             #expect(info.selectionPolicies == [.free, .contiguous, .prescriptive])

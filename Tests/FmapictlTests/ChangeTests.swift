@@ -29,14 +29,14 @@ import Testing
         Case(
             [piece(0, 4096, .offered, firstTag)], [piece(0, 4096, .accepted, firstTag)],
             "host 0 accepted 4 KiB at 0x0, tag \(firstTag)"),
-        Case([piece(0, 4096, .offered, firstTag)], [], "host 0 did not take 4 KiB at 0x0, tag \(firstTag)"),
-        Case([piece(0, 4096, .accepted)], [piece(0, 4096, .releasing)], "host 0 is asked for 4 KiB at 0x0"),
+        Case([piece(0, 4096, .offered, firstTag)], [], "the offer of 4 KiB at 0x0 to host 0 ended, tag \(firstTag)"),
+        Case([piece(0, 4096, .accepted)], [piece(0, 4096, .releasing)], "host 0 is asked for up to 4 KiB at 0x0"),
         Case([piece(0, 4096, .releasing)], [], "host 0 no longer has 4 KiB at 0x0"),
         Case([piece(0, 4096, .releasing)], [piece(0, 4096, .accepted)], "host 0 may keep 4 KiB at 0x0"),
         // A part is taken of an offer; the parts are told, not the extents.
         Case(
             [piece(0, 8192, .offered)], [piece(0, 4096, .accepted)], "host 0 accepted 4 KiB at 0x0",
-            "host 0 did not take 4 KiB at 0x1000"),
+            "the offer of 4 KiB at 0x1000 to host 0 ended"),
         // A hole is cut; what stays is no news.
         Case(
             [piece(0, 12288, .accepted)], [piece(0, 4096, .accepted), piece(8192, 4096, .accepted)],
@@ -56,6 +56,16 @@ import Testing
         }
         let test = Self.table[index]
         #expect(device(test.after).changes(since: device(test.before)).map(\.text) == test.texts)
+    }
+
+    /// A name stands for the tag, of what is there and of what was.
+    @Test func callsBackendsByTheirNames() {
+        let new = map([], backends: [backend(firstTag, 4096, id: 1)], names: [firstTag: "web", secondTag: ""])
+        let old = map([], backends: [backend(secondTag, 8192, id: 2)], names: [secondTag: "cache"])
+        let changes = new.changes(since: old)
+        #expect(changes.map(\.text) == ["backend of 8 KiB was deleted, tag cache", "backend of 4 KiB was made, tag web"])
+        #expect(changes.map(\.name) == ["cache", "web"])
+        #expect(old.changes(since: map([], backends: old.backends)).isEmpty)
     }
 
     @Test func tellsOfBackends() {
@@ -97,7 +107,7 @@ import Testing
     @Test(arguments: [24, 10, 5, 2, 1, 60], [40, 80, 160])
     func screensFit(rows: Int, columns: Int) {
         var keys = TagKeys()
-        keys.update(MapTests.sample.tags.map(\.tag))
+        keys.update(MapTests.sample.tags)
         var rates = LinkRates()
         rates.update((1...20).map { Self.link($0, $0) }, milliseconds: 0)
         let change = map([region(gibibyte, [(0, 4096, firstTag, .offered)])]).changes(since: map([region(gibibyte)]))[0]
@@ -121,7 +131,7 @@ import Testing
         let tags = (1...9).map { Tag(UInt128($0) << 100) }
         let map = map(tags.map { region(gibibyte, [(0, 16 * mebibyte, $0, .accepted)]) })
         var keys = TagKeys()
-        keys.update(tags)
+        keys.update(map.tags)
         var rates = LinkRates()
         rates.update((1...20).map { Self.link($0, $0) }, milliseconds: 0)
         let change = map.changes(since: FmapictlTests.map([region(gibibyte)]))[0]

@@ -1,4 +1,5 @@
 import CXLWire
+import Foundation
 import Testing
 import TestSupport
 
@@ -105,17 +106,56 @@ import TestSupport
 
             HOST 0                 2 GiB        4 GiB      HELD  OFFERED
                0 A▒▒▒▒▒▒▒▒B░░░░······················     1 GiB  512 MiB
-               1 ···························=········     2 MiB        -
+               1 ···························~········     2 MiB        -
 
             KEY  TAG           SIZE  STATE              BACKEND
              A█  11111111…    1 GiB  asked back from 0  memory
              B█  web        512 MiB  offered to 0       memory
              =█  no tag       2 MiB  accepted by 1
 
-            █ accepted   ▒ asked back   ░ offered   · free
-            a small letter: the extent is smaller than it is drawn
+            █ accepted   ▒ asked back, all or part   ░ offered   · free
+            ~ for =: the extent is smaller than it is drawn
             """
         #expect(drawn(Self.sample, width: 60).joined(separator: "\n") == expected)
+    }
+
+    /// The note names the marks that are there, and the picture has its mark under the same rule.
+    @Test func smallExtentsAreMarked() {
+        let small = (0..<60).map { (UInt64($0) * 60 * mebibyte, mebibyte, Tag(UInt128($0 + 1)), ExtentState.accepted) }
+        let all = map([region(4 * gibibyte, small + [(3900 * mebibyte, mebibyte, .none, .accepted)])])
+        #expect(drawn(all, width: 160).last == "a small letter, ~ for =, ' for *: the extent is smaller than it is drawn")
+        #expect(drawn(all, width: 160).contains { $0.hasPrefix("   0 a") && $0.contains("'") && $0.contains("~") })
+        #expect(drawn(all, width: 60).allSatisfy { $0.count <= 60 })
+        let large = map([region(4 * gibibyte, [(0, gibibyte, .none, .accepted)])])
+        #expect(!drawn(large, width: 80).contains { $0.contains("smaller than") })
+        let mark = "drawn larger than it is"
+        #expect(MapSVG(all, keys: TagKeys(), showsAll: false).document.contains(mark))
+        #expect(!MapSVG(large, keys: TagKeys(), showsAll: false).document.contains(mark))
+    }
+
+    /// What was asked back in part is drawn whole, and the legend says so.
+    @Test func thePictureSaysThatAPartMayBeMeant() {
+        #expect(MapSVG(Self.sample, keys: TagKeys(), showsAll: false).document.contains(">asked back, all or part</text>"))
+    }
+
+    /// What is free of a pool stands behind the title where both fit.
+    @Test func poolsAreToldOf() {
+        var map = Self.sample
+        map.pool = MemoryPool(total: 8 * gibibyte, free: 3 * gibibyte)
+        #expect(
+            drawn(map, width: 60).prefix(3) == [
+                "2 hosts, 1 region of 4 GiB each, blocks of 2 MiB", "3 GiB of 8 GiB free", "",
+            ])
+        #expect(
+            drawn(map, width: 80).prefix(2) == ["2 hosts, 1 region of 4 GiB each, blocks of 2 MiB, 3 GiB of 8 GiB free", ""])
+        map.pool = MemoryPool(total: 8 * gibibyte, free: 3 * gibibyte, isExact: false)
+        #expect(drawn(map, width: 100)[0].hasSuffix(", at most 3 GiB of 8 GiB free"))
+        let document = MapSVG(map, keys: TagKeys(), showsAll: false).document
+        #expect(document.contains("blocks of 2 MiB, at most 3 GiB of 8 GiB free</text>"))
+        let screen = WatchScreen(place: "unix:/run/fmapid/fm.sock", map: map, keys: TagKeys(), rates: LinkRates(), events: [])
+        let titles = [80, 60].map { screen.lines(columns: $0, rows: 24, unicode: true, colours: .none)[0].plain }
+        #expect(titles[0].hasPrefix("fmapid unix:/run/fmapid/fm.sock  ") || titles[0].contains("  at most 3 GiB"))
+        #expect(titles.allSatisfy { $0.hasSuffix("at most 3 GiB of 8 GiB free   0 commands/s") })
     }
 
     @Test func asciiAt80() {
@@ -124,15 +164,15 @@ import TestSupport
 
             HOST 0             1 GiB         2 GiB         3 GiB    4 GiB      HELD  OFFERED
                0 A-------------B++++++...................................     1 GiB  512 MiB
-               1 ..........................................=.............     2 MiB        -
+               1 ..........................................~.............     2 MiB        -
 
             KEY  TAG                                      SIZE  STATE              BACKEND
              A#  11111111-1111-4111-8111-111111111111    1 GiB  asked back from 0  memory
              B#  web                                   512 MiB  offered to 0       memory
              =#  no tag                                  2 MiB  accepted by 1
 
-            # accepted   - asked back   + offered   . free
-            a small letter: the extent is smaller than it is drawn
+            # accepted   - asked back, all or part   + offered   . free
+            ~ for =: the extent is smaller than it is drawn
             """
         #expect(drawn(Self.sample, width: 80, unicode: false).joined(separator: "\n") == expected)
     }
@@ -167,30 +207,111 @@ import TestSupport
 
     // MARK: Keys
 
+    /// Uses of tags with these sizes.
+    static func uses(_ tags: [(Tag, UInt64)]) -> [TagUse] {
+        tags.map { TagUse(tag: $0.0, size: $0.1, hosts: [:], backend: nil, name: nil) }
+    }
+
     @Test func keysStayAsLongAsTheirTags() {
         var keys = TagKeys()
-        keys.update([firstTag, secondTag, .none])
+        keys.update(Self.uses([(firstTag, 1), (secondTag, 9), (.none, 5)]))
         let before = (keys[firstTag], keys[secondTag])
         #expect(before.0?.letter == "A" && before.1?.letter == "B" && keys[.none] == nil)
-        keys.update([secondTag])
+        keys.update(Self.uses([(secondTag, 9)]))
         #expect(keys[secondTag] == before.1 && keys[firstTag] == nil)
         let third = Tag(3)
-        keys.update([third, secondTag])
+        keys.update(Self.uses([(third, 1), (secondTag, 1)]))
         #expect(keys[third]?.letter == "A" && keys[secondTag] == before.1)
     }
 
     @Test func coloursDifferAndAreTheSameEverywhere() {
         let tags = (1...Palette.colours.count).map { Tag(UInt128($0)) }
         var keys = TagKeys()
-        keys.update(tags)
+        keys.update(Self.uses(tags.map { ($0, 1) }))
         #expect(Set(tags.compactMap { keys[$0]?.colour }).count == tags.count)
         for tag in tags {
             var alone = TagKeys()
-            alone.update([tag])
+            alone.update(Self.uses([(tag, 1)]))
             #expect(alone[tag]?.colour == Palette.preferred(tag))
         }
-        keys.update((1...100).map { Tag(UInt128($0)) })
+        keys.update(Self.uses((1...100).map { (Tag(UInt128($0)), 1) }))
         #expect(keys[Tag(100)] != nil && keys[Tag(100)]?.letter == nil)
+    }
+
+    /// Where letters run short, the largest have them, in the order of their addresses; others keep theirs.
+    @Test func theLargestHaveLetters() {
+        let small = (1...40).map { (Tag(UInt128($0)), 2 * mebibyte) }
+        let large = (101...108).map { (Tag(UInt128($0)), gibibyte) }
+        var keys = TagKeys()
+        keys.update(Self.uses(small + large))
+        #expect(large.map { keys[$0.0]?.letter } == Array("STUVWXYZ"))
+        #expect(small.prefix(18).map { keys[$0.0]?.letter } == Array("ABCDEFGHIJKLMNOPQR"))
+        #expect(small.dropFirst(18).allSatisfy { keys[$0.0]?.letter == nil })
+        #expect(Set(large.map { keys[$0.0]?.colour }).count == 8, "the largest have the first choice of colours, too")
+        // In a live picture the large ones may come last.
+        keys = TagKeys()
+        keys.update(Self.uses(small))
+        let before = small.map { keys[$0.0]?.letter }
+        keys.update(Self.uses(small + large))
+        #expect(large.map { keys[$0.0]?.letter } == Array("STUVWXYZ"))
+        #expect(small.prefix(18).map { keys[$0.0]?.letter } == Array(before.prefix(18)))
+        // Of equals, those that have a letter keep it.
+        keys.update(Self.uses(Array(small.reversed()) + large))
+        #expect(small.prefix(18).map { keys[$0.0]?.letter } == Array(before.prefix(18)))
+    }
+
+    /// Specks before them do not push large extents out of the key.
+    @Test func theKeyHasTheLargest() {
+        let small = (0..<40).map { (UInt64($0) * 4 * mebibyte, 2 * mebibyte, Tag(UInt128($0 + 1) << 96), ExtentState.accepted) }
+        let large = (0..<8).map { (UInt64($0 + 1) * 2 * gibibyte, gibibyte, Tag(UInt128($0 + 101) << 96), ExtentState.accepted) }
+        let map = map([region(20 * gibibyte, small + large)])
+        let lines = drawn(map, width: 100)
+        for letter in "STUVWXYZ" {
+            #expect(lines.contains { $0.hasPrefix(" \(letter)█") && $0.contains(" 1 GiB  accepted by 0") })
+            #expect(lines.contains { $0.hasPrefix("   0 ") && $0.contains("\(letter)██") })
+        }
+        #expect(lines.contains { $0.hasPrefix(" *   and 22 other tags, 44 MiB") })
+        var keys = TagKeys()
+        keys.update(map.tags)
+        let legend = MapLegend(map, keys: keys, style: MapStyle(width: 80, unicode: true, colours: .none)).lines(most: 11)
+        #expect(legend.count == 11 && legend.dropFirst().prefix(8).allSatisfy { $0.plain.contains("1 GiB") })
+        let document = MapSVG(map, keys: keys, showsAll: false).document
+        #expect("STUVWXYZ".allSatisfy { document.contains(">\($0)</text>") })
+        #expect(document.components(separatedBy: ">1 GiB</text>").count == 9)
+    }
+
+    // MARK: Long names
+
+    static let longName = "checkpoints-of-the-nightly-training-run-in-the-second-hall-0"
+
+    @Test(arguments: [60, 80, 100, 120])
+    func longNamesLeaveRoom(width: Int) {
+        let map = map(
+            [region(4 * gibibyte, [(0, gibibyte, firstTag, .accepted), (gibibyte, gibibyte, secondTag, .offered)])],
+            backends: [backend(firstTag, gibibyte), backend(secondTag, gibibyte, id: 2)],
+            names: [firstTag: Self.longName, secondTag: "web"])
+        let lines = drawn(map, width: width)
+        #expect(lines.allSatisfy { $0.count <= width })
+        #expect(lines.contains { $0.hasPrefix("KEY") && $0.contains("STATE") && $0.hasSuffix("BACKEND") })
+        #expect(lines.contains { $0.contains("  accepted by 0  ") && ($0.hasSuffix("  memory") || width >= 110) })
+        #expect(lines.contains { $0.contains(width < 110 ? "B█  web " : ", memory") })
+    }
+
+    /// Where there is no room for what backends are, nothing is said of them.
+    @Test func theLastColumnIsWholeOrNotThere() {
+        let hosts = (0..<10).map { _ in region(gibibyte, [(0, gibibyte, firstTag, .accepted)]) }
+        let others = (0..<10).map { _ in region(gibibyte) }
+        let all = zip(hosts, others).flatMap { [$0, $1] }
+        let lines = drawn(map(all, backends: [backend(firstTag, gibibyte)], names: [firstTag: Self.longName]), width: 60)
+        #expect(lines.contains("KEY  TAG            SIZE  STATE"))
+        #expect(lines.contains(" A█  checkpoints…  1 GiB  accepted by 0, 2, 4, 6, 8, 10, 12…"))
+    }
+
+    @Test func longNamesStayInThePicture() {
+        let map = map(
+            [region(4 * gibibyte, [(0, gibibyte, firstTag, .accepted)])], backends: [backend(firstTag, gibibyte)],
+            names: [firstTag: Self.longName])
+        #expect(MapSVG(map, keys: TagKeys(), showsAll: false).document.contains(">checkpoints-of-the-…, memory</text>"))
     }
 }
 

@@ -33,7 +33,7 @@ func backend(_ tag: Tag, _ size: UInt64, id: UInt32 = 1, state: BackendState = .
 /// The map drawn without colours.
 func drawn(_ map: CapacityMap, width: Int, unicode: Bool = true, showsAll: Bool = false) -> [String] {
     var keys = TagKeys()
-    keys.update(map.tags.map(\.tag))
+    keys.update(map.tags)
     let style = MapStyle(width: width, unicode: unicode, colours: .none, showsAll: showsAll)
     return MapText(map, keys: keys, style: style).lines.map { $0.text(.none) }
 }

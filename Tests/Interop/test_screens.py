@@ -7,13 +7,15 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-from daemon import PATIENCE, needs_program, next_line
+from daemon import PATIENCE, Daemon, needs_program, next_line
+from fmapid_peer import Peer, connect_packet
 from tool import GIB, MIB, TOOL, Device, Terminal
 
 SCREENS = Path(__file__).parent / "screens"
@@ -78,7 +80,7 @@ class WatchScreenTest(ScreenCase):
 
     seen = [
         "1 GiB was made", "512 MiB was made", "768 MiB was made", "2 MiB was made", "offered 1 GiB", "accepted 1 GiB",
-        "offered 512 MiB", "accepted 512 MiB", "asked for 512 MiB", "offered 768 MiB", "offered 2 MiB", "accepted 2 MiB",
+        "offered 512 MiB", "accepted 512 MiB", "asked for up to 512 MiB", "offered 768 MiB", "offered 2 MiB", "accepted 2 MiB",
     ]  # fmt: skip
 
     def step(self, device: Device, number: int) -> None:
@@ -97,6 +99,24 @@ class WatchScreenTest(ScreenCase):
             lambda: device.answer(1, (GIB, 2 * MIB)),
         ]
         steps[number]()
+
+    def test_names(self):
+        """The map's key and the last changes call what has a name by it, so that they can be matched."""
+        with Device() as device, Terminal(f"{TOOL} watch", device.environment, 80, 24) as terminal:
+            terminal.wait_for("nothing has changed", "LINK")
+            long = "checkpoints-of-the-nightly-training-run-in-the-second-hall"
+            device.create("kv-cache", GIB)
+            terminal.wait_for("was made, tag kv-cache")
+            device.create(long, GIB // 2)
+            terminal.wait_for("512 MiB was made, tag checkpoints")
+            device.add(0, 0, GIB, "kv-cache")
+            terminal.wait_for("0x0, tag kv-cache")
+            device.answer(0, (0, GIB))
+            terminal.wait_for("accepted 1 GiB at 0x0, tag kv-cache")
+            device.add(1, 2 * GIB, GIB // 2, long)
+            terminal.wait_for("host 1 is offered 512 MiB at 0x80000000, tag checkp")
+            terminal.wait_for("host1")
+            self.assertScreen(terminal, "watch-names-80x24")
 
     def test_low_screen(self):
         """The usual terminal with more bars than it has room for: each part is there."""
@@ -176,19 +196,70 @@ class WatchLinesTest(unittest.TestCase):
                 [line.split("  ", 1)[1] for line in text.splitlines()],
                 [
                     f"backend of 1 GiB was made, tag {tag}", f"host 1 is offered 1 GiB at 0x0, tag {tag}",
-                    f"host 1 accepted 1 GiB at 0x0, tag {tag}", f"host 1 is asked for 1 GiB at 0x0, tag {tag}",
+                    f"host 1 accepted 1 GiB at 0x0, tag {tag}", f"host 1 is asked for up to 1 GiB at 0x0, tag {tag}",
                 ],
             )  # fmt: skip
             changes = [json.loads(line) for line in documents.splitlines()]
             self.assertEqual([change["change"] for change in changes], ["backend made", "offered", "accepted", "asked back"])
             self.assertEqual({change["tag"] for change in changes}, {tag})
 
+    def test_names(self):
+        """Backends are called by their names, in lines and in documents, also one that was there before and is deleted."""
+        with Device() as device:
+            device.create("old", MIB * 2)
+            watches = [
+                subprocess.Popen([TOOL, "watch", "--count", "3", *more], env=device.environment, stdout=subprocess.PIPE, text=True)
+                for more in [[], ["--json"]]
+            ]
+            self.wait_for_watches(device, 2)
+            lines: list[list[str]] = [[], []]
+            device.create("new", GIB)
+            for watch, seen in zip(watches, lines):
+                seen.append(next_line(watch))
+            device.add(0, 0, GIB, "new")
+            for watch, seen in zip(watches, lines):
+                seen.append(next_line(watch))
+            device.delete("old")
+            text, documents = ("".join(seen) + watch.communicate(timeout=PATIENCE)[0] for watch, seen in zip(watches, lines))
+            self.assertEqual(
+                [line.split("  ", 1)[1] for line in text.splitlines()],
+                [
+                    "backend of 1 GiB was made, tag new", "host 0 is offered 1 GiB at 0x0, tag new",
+                    "backend of 2 MiB was deleted, tag old",
+                ],
+            )  # fmt: skip
+            documents = [json.loads(line) for line in documents.splitlines()]
+            self.assertEqual([document["name"] for document in documents], ["new", "new", "old"])
+            self.assertEqual({len(document["tag"]) for document in documents}, {36})
+
+    def test_fm_link_alone(self):
+        """No notification tells of an offer or a backend; the watch sees them all the same."""
+        with Device() as device:
+            environment = {name: text for name, text in device.environment.items() if name != "FMAPICTL_CONTROL"}
+            environment["FMAPICTL_DIRECTORY"] = "/nonexistent"
+            watch = subprocess.Popen([TOOL, "watch", "--count", "2"], env=environment, stdout=subprocess.PIPE, text=True)
+            self.addCleanup(watch.wait)
+            self.addCleanup(watch.kill)
+            # Its second look is a second after its first.
+            deadline = time.monotonic() + PATIENCE
+            while (links := [link for link in self.links(device) if link["pid"] == watch.pid]) == [] or links[0]["commands"] < 10:
+                self.assertLess(time.monotonic(), deadline)
+            device.create(1, GIB)
+            self.assertIn("was made", next_line(watch))
+            device.add(1, 0, GIB, 1)
+            self.assertIn("is offered", next_line(watch))
+            watch.communicate(timeout=PATIENCE)
+
+    def links(self, device: Device) -> list[dict]:
+        return json.loads(device.run("links", "--json"))["links"]
+
     def wait_for_watches(self, device: Device, number: int) -> None:
-        """Until so many watches have looked once: each has a control link that has asked for the links."""
+        """Until so many watches have looked once: each has a control link, and after its first look asked there once more."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            links = json.loads(device.run("links", "--json"))["links"]
-            if sum(link["role"] == "control" and link["commands"] >= 2 for link in links) >= number:
+            links = self.links(device)
+            # The links, a trace, the device, the extents and regions of two hosts, the backends twice, and the links.
+            if sum(link["role"] == "control" and link["commands"] >= 10 for link in links) >= number:
                 return
             self.assertLess(time.monotonic(), deadline)
 
@@ -205,6 +276,90 @@ class WatchLinesTest(unittest.TestCase):
             self.assertEqual(watch.returncode, 0)
             events = json.loads(device.run("events", "fm", "--json"))
             self.assertEqual(len(events["records"]), 3)
+
+
+class WatchRestTest(unittest.TestCase):
+    """Watches see in their traces what other watches ask: that must not make them ask."""
+
+    LISTENERS = ["--listen", "fm=fm,serial,unix:{dir}/fm.sock", "--listen", "control=control,packet,unix:{dir}/control.sock"]
+
+    def wait_for_rest(self, service: Daemon, watches: list[subprocess.Popen]) -> None:
+        """Until the watches together ask no more than their counters of links for a while."""
+        own = {watch.pid for watch in watches}
+        control = service.peer(connect_packet, "control.sock")
+        deadline = time.monotonic() + PATIENCE
+        before, start = None, time.monotonic()
+        while True:
+            rows = self.links(control)
+            now = sum(commands for pid, commands in rows if pid in own)
+            self.assertEqual([watch.poll() for watch in watches], [None] * len(watches))
+            # Links are listed in one or two parts, once a second.
+            if before and now - before <= 2 * len(watches) * (time.monotonic() - start + 1):
+                return
+            self.assertLess(time.monotonic(), deadline, f"{now - before if before else now} commands in two seconds")
+            before, start = now, time.monotonic()
+            time.sleep(2)
+
+    def links(self, control: Peer) -> list[tuple[int, int]]:
+        """Process and executed commands of each link (C011h)."""
+        rows: list[tuple[int, int]] = []
+        while True:
+            payload = control.command(0xC011, struct.pack("<II", len(rows), 1000)).payload
+            total, returned = struct.unpack_from("<II", payload, 4)
+            for index in range(returned):
+                pid, commands = struct.unpack_from("<I4xQ", payload, 16 + 96 * index + 0x10)
+                rows.append((pid, commands))
+            if len(rows) >= total:
+                return rows
+
+    def watches(self, service: Daemon, number: int) -> list[subprocess.Popen]:
+        links = {"FMAPICTL_FM": service.wait_for("fm.sock"), "FMAPICTL_CONTROL": service.wait_for("control.sock")}
+        watches = [
+            subprocess.Popen([TOOL, "watch"], env={**os.environ, **links}, stdout=subprocess.DEVNULL) for _ in range(number)
+        ]
+        for watch in watches:
+            self.addCleanup(watch.wait)
+            self.addCleanup(watch.kill)
+        return watches
+
+    def create(self, control: Peer, numbers: range) -> None:
+        for number in numbers:
+            made = control.command(0xC000, struct.pack(">QQ", number, number) + struct.pack("<QBBH4x", 2 * MIB, 0, 0, 0))
+            self.assertEqual(made.code, 0)
+
+    def test_many_backends(self):
+        with Daemon(*self.LISTENERS, device=["--lazy", "16GiB", "--hosts", "2"]) as service:
+            control = service.peer(connect_packet, "control.sock")
+            self.create(control, range(1, 2001))
+            watches = self.watches(service, 2)
+            self.wait_for_rest(service, watches)
+            self.create(control, range(2001, 2002))
+            self.wait_for_rest(service, watches)
+
+    def test_backends_that_come_fast(self):
+        """A list that changes while it is read is read again later, and the watch goes on."""
+        with Daemon(*self.LISTENERS, device=["--lazy", "16GiB", "--hosts", "2"]) as service:
+            watches = self.watches(service, 1)
+            self.wait_for_rest(service, watches)
+            self.create(service.peer(connect_packet, "control.sock"), range(1, 1001))
+            self.wait_for_rest(service, watches)
+
+    def test_many_hosts(self):
+        """What others read of a large device is no reason to look."""
+        with Daemon(*self.LISTENERS, device=["--static", "64GiB", "--hosts", "200", "--regions", "8"]) as service:
+            watches = self.watches(service, 1)
+            self.wait_for_rest(service, watches)
+            before = self.asked(service, watches)
+            environment = {**os.environ, "FMAPICTL_FM": str(service.path / "fm.sock")}
+            for _ in range(3):
+                subprocess.run([TOOL, "info"], env=environment, stdout=subprocess.DEVNULL, timeout=PATIENCE, check=True)
+            self.wait_for_rest(service, watches)
+            # One look is 402 commands. Lost records are reason enough for some, but not for one after the other.
+            self.assertLess(self.asked(service, watches) - before, 4 * 402)
+
+    def asked(self, service: Daemon, watches: list[subprocess.Popen]) -> int:
+        rows = self.links(service.peer(connect_packet, "control.sock"))
+        return sum(commands for pid, commands in rows if pid in {watch.pid for watch in watches})
 
 
 class MapTest(unittest.TestCase):
@@ -259,7 +414,7 @@ class MapTest(unittest.TestCase):
             bars = [box for box in boxes if box.get("class") == "free" and float(box.get("width")) > 100]
             self.assertEqual(len(bars), 2)
             whole = float(bars[0].get("width"))
-            expected = {"accepted": GIB, "asked back": GIB // 2, "offered": 3 * GIB // 4}
+            expected = {"accepted": GIB, "asked back, all or part": GIB // 2, "offered": 3 * GIB // 4}
             for state, size in expected.items():
                 (found,) = [w for title, w in pieces.items() if title.endswith(state) and not title.startswith("2 MiB")]
                 self.assertAlmostEqual(found / whole, size / (4 * GIB), places=3)

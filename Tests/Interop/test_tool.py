@@ -345,6 +345,44 @@ class HelpTest(ToolTest):
         self.assertNotIn("no times", self.tool(service, "events", "0").stdout)
 
 
+class PoolTest(ToolTest):
+    """What is left of a static device's memory."""
+
+    def test_free(self):
+        service = self.device(device=["--static", "8GiB", "--hosts", "2", "--regions", "2", "--sharable-region", "1"])
+        self.assertFree(service, 8 * 1024)
+        self.tool(service, "add", "--to", "0", "--size", "3GiB")
+        self.tool(service, "host", "0", "accept")
+        self.tool(service, "add", "--to", "1", "--size", "1GiB")
+        self.assertFree(service, 4 * 1024)
+        # Two hosts have the same.
+        self.tool(service, "add", "--to", "0", "--region", "1", "--size", "512MiB", "--tag", "both")
+        self.tool(service, "host", "0", "accept")
+        self.tool(service, "add", "--to", "1", "--share", "--region", "1", "--tag", "both")
+        self.assertFree(service, 4 * 1024 - 512)
+        for command in [["map"], ["info"]]:
+            self.assertIn("3584 MiB ", self.tool(service, *command).stdout)
+        # What the FM alone keeps is in nobody's list.
+        self.tool(service, "reference", "add", "--tag", "both")
+        self.tool(service, "release", "--from", "1", "--tag", "both", "--forced")
+        self.assertFree(service, 4 * 1024 - 512)
+        self.tool(service, "release", "--from", "0", "--tag", "both", "--forced")
+        self.assertFree(service, 4 * 1024, exact=False)
+        self.assertIn("at most 4 GiB of 8 GiB free", self.tool(service, "map").stdout)
+        self.assertIn("at most 4 GiB free", self.tool(service, "info").stdout)
+
+    def test_a_lazy_device_has_none(self):
+        service = self.device(device=["--lazy", "8GiB", "--hosts", "2"])
+        for command in ["map", "info"]:
+            self.assertIsNone(self.json(service, command)["pool"])
+            self.assertNotRegex(self.tool(service, command).stdout, r"GiB of 8 GiB free|, 8 GiB free")
+
+    def assertFree(self, service: Daemon, mebibytes: int, exact: bool = True) -> None:
+        pool = {"total": 8 << 30, "free": mebibytes << 20, "exact": exact}
+        for command in ["map", "info"]:
+            self.assertEqual(self.json(service, command)["pool"], pool)
+
+
 class WaitingTest(ToolTest):
     """Operations that are followed to their end."""
 

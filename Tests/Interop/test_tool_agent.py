@@ -13,8 +13,8 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from daemon import PATIENCE, Daemon
-from toolcase import MIB, Agent, ToolTest
+from daemon import PATIENCE, Daemon, next_line
+from toolcase import MIB, TOOL, Agent, ToolTest, environment
 
 
 class AgentTest(ToolTest):
@@ -33,6 +33,21 @@ class AgentTest(ToolTest):
         self.offer(service, 0, "b", status=6)
         self.offer(service, 0, "c")
         self.assertEqual([e["name"] for e in self.json(service, "extents", "0")["hosts"][0]["extents"]], ["a", "c"])
+
+    def test_lines_have_names(self):
+        """What the agent was told by name, it tells by name."""
+        service = self.device()
+        self.backends(service, "a")
+        agent = subprocess.Popen(
+            [str(TOOL), "host", "0", "run", "--accept-tag", "a"], env=environment(service.path), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.addCleanup(agent.communicate)
+        self.addCleanup(agent.terminate)
+        self.assertIn("answering", next_line(agent))
+        self.offer(service, 0, "a")
+        self.assertEqual(next_line(agent), "accepted 64 MiB\n")
+        self.assertEqual(next_line(agent), "  0x0  64 MiB  a\n")
 
     def test_an_offer_with_two_tags_is_taken_in_part(self):
         service = self.device()

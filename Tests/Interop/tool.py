@@ -7,6 +7,7 @@ import struct
 import subprocess
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 from daemon import BINARY, PATIENCE, Daemon
@@ -23,9 +24,13 @@ LISTENERS = [
 ]  # fmt: skip
 
 
-def tag(number: int) -> bytes:
-    """Tags that tell themselves apart in their first digits."""
-    return bytes([number * 17]) * 16
+NAMES = uuid.UUID("919d1d30-d048-4882-b978-6240ee1f60bb")
+"""The namespace of names (protocol/README.md, C000h)."""
+
+
+def tag(key: int | str) -> bytes:
+    """The tag of a name; those of numbers tell themselves apart in their first digits."""
+    return uuid.uuid5(NAMES, key).bytes if isinstance(key, str) else bytes([key * 17]) * 16
 
 
 class Device:
@@ -61,12 +66,13 @@ class Device:
 
     # Steps of a device's work.
 
-    def create(self, number: int, size: int) -> None:
-        self._must(self.control.command(0xC000, tag(number) + struct.pack("<QBBH4x", size, 0, 0, 0)))
+    def create(self, key: int | str, size: int) -> None:
+        name = key.encode() if isinstance(key, str) else b""
+        self._must(self.control.command(0xC000, tag(key) + struct.pack("<QBBHB3x", size, 0, 0, 0, len(name)) + name))
 
-    def add(self, host: int, start: int, size: int, number: int) -> None:
+    def add(self, host: int, start: int, size: int, key: int | str) -> None:
         header = struct.pack("<HBBQ16x", host, 2, 0, 0)
-        extent = struct.pack("<QQ16sHHHH", start, size, tag(number), 0, 0, 0, 0)
+        extent = struct.pack("<QQ16sHHHH", start, size, tag(key), 0, 0, 0, 0)
         self._must(self.fm.command(0x5604, header + struct.pack("<I", 1) + extent, kind=FM_API))
 
     def answer(self, host: int, *ranges: tuple[int, int]) -> None:
@@ -74,8 +80,11 @@ class Device:
         payload = struct.pack("<IB3x", len(ranges), 0) + b"".join(struct.pack("<QQ8x", *each) for each in ranges)
         self._must(self.hosts[host].command(0x4802, payload))
 
-    def ask_back(self, host: int, size: int, number: int) -> None:
-        self._must(self.fm.command(0x5605, struct.pack("<HBBQ", host, 0, 0, size) + tag(number), kind=FM_API))
+    def delete(self, key: int | str) -> None:
+        self._must(self.control.command(0xC001, tag(key)))
+
+    def ask_back(self, host: int, size: int, key: int | str) -> None:
+        self._must(self.fm.command(0x5605, struct.pack("<HBBQ", host, 0, 0, size) + tag(key), kind=FM_API))
 
     def give_back(self, host: int, start: int, size: int) -> None:
         self._must(self.hosts[host].command(0x4803, struct.pack("<IB3xQQ8x", 1, 0, start, size)))

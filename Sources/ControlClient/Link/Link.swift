@@ -41,6 +41,8 @@ public struct Link: ~Copyable {
     public var pollDescriptor: Int32 { channel.pollDescriptor }
     /// What it was opened as, and where; nil if somebody else opened it.
     let origin: (target: LinkTarget, address: LinkAddress)?
+    /// Is called before each request.
+    public var beforeRequest: (() -> Void)?
     private var channel: Channel
     private var endpoint: Endpoint
     private var messageTag: UInt8 = 0
@@ -74,6 +76,7 @@ public struct Link: ~Copyable {
         _ opcode: Opcode, _ payload: [UInt8] = [], type: UInt8? = nil
     ) throws(ClientError) -> Answer {
         guard payload.count <= CCIHeader.maximumPayloadLength else { throw .usage("the payload is too long for a CCI message") }
+        beforeRequest?()
         let deadline = Deadline(in: settings.timeout)
         _ = channel.takeDescriptors()
         cciTag &+= 1

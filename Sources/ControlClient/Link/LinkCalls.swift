@@ -76,10 +76,18 @@ extension Link {
     mutating func list<Entry>(
         _ opcode: Opcode, _ page: (inout Link, UInt32) throws(ClientError) -> Page<Entry>
     ) throws(ClientError) -> Listing<Entry> {
-        for _ in 0...Self.mostRestarts {
+        if let listing = try list(opcode, restarts: Self.mostRestarts, page) { return listing }
+        throw .timeout("the list of \(opcode) \(opcode.name ?? "") changes faster than it can be read")
+    }
+
+    /// The same; nil if the list changed in so many readings more than one.
+    mutating func list<Entry>(
+        _ opcode: Opcode, restarts: Int, _ page: (inout Link, UInt32) throws(ClientError) -> Page<Entry>
+    ) throws(ClientError) -> Listing<Entry>? {
+        for _ in 0...restarts {
             if let listing = try listOnce(opcode, page) { return listing }
         }
-        throw .timeout("the list of \(opcode) \(opcode.name ?? "") changes faster than it can be read")
+        return nil
     }
 
     /// Nil if the generation changed.

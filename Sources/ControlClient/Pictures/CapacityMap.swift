@@ -21,14 +21,18 @@ public struct CapacityMap: Sendable, Equatable {
         public var length: UInt64
         /// Bytes.
         public var blockSize: UInt64
+        public var isSharable: Bool
         /// In order of address.
         public var pieces: [Piece]
 
-        public init(number: Int, base: UInt64, length: UInt64, blockSize: UInt64, pieces: [Piece] = []) {
+        public init(
+            number: Int, base: UInt64, length: UInt64, blockSize: UInt64, isSharable: Bool = false, pieces: [Piece] = []
+        ) {
             self.number = number
             self.base = base
             self.length = length
             self.blockSize = blockSize
+            self.isSharable = isSharable
             self.pieces = pieces
         }
     }
@@ -47,20 +51,52 @@ public struct CapacityMap: Sendable, Equatable {
 
     public var hosts: [Host]
     public var backends: [TaggedBackend]
-    /// Names of backends that hosts have or are offered.
+    /// Names of backends, as far as they were asked for. Empty: the backend has none.
     public var names: [Tag: String]
     /// The device tells of offers and requests for release; otherwise all that is shown is accepted.
     public var showsOffers: Bool
+    /// Nil: the device is lazy, or does not tell.
+    public var pool: MemoryPool?
 
-    public init(hosts: [Host], backends: [TaggedBackend] = [], names: [Tag: String] = [:], showsOffers: Bool = true) {
+    public init(
+        hosts: [Host], backends: [TaggedBackend] = [], names: [Tag: String] = [:], showsOffers: Bool = true,
+        pool: MemoryPool? = nil
+    ) {
         self.hosts = hosts
         self.names = names
         self.backends = backends
         self.showsOffers = showsOffers
+        self.pool = pool
     }
 
     /// Asks an FM or control link. Hosts are read one after the other, so what moves meanwhile may be seen twice or not at all.
     public init(_ link: inout Link) throws(ClientError) {
+        try self.init(hostsOf: &link)
+        do throws(ClientError) {
+            backends = try link.backends().entries
+            try readPool(&link)
+        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
+            // Another device than fmapid has none.
+        }
+    }
+
+    /// The same at a later time. `isWhole` becomes false if backends come and go too fast to be listed: then they are those of `old`.
+    public init(_ link: inout Link, after old: CapacityMap, isWhole: inout Bool) throws(ClientError) {
+        try self.init(hostsOf: &link)
+        do throws(ClientError) {
+            let listing = try link.backends(restarts: 1)
+            isWhole = listing != nil
+            backends = listing?.entries ?? old.backends
+            // A tag's name stays the same as long as its backend.
+            let known = Set(old.backends.map(\.id))
+            for backend in backends where known.contains(backend.id) { names[backend.tag] = old.names[backend.tag] }
+            try readPool(&link)
+        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
+            // Another device than fmapid has none.
+        }
+    }
+
+    private init(hostsOf link: inout Link) throws(ClientError) {
         self.init(hosts: [])
         for number in 0..<UInt16(try link.deviceInfo().hosts) {
             let pieces = try Self.pieces(of: number, &link, &showsOffers)
@@ -68,28 +104,31 @@ public struct CapacityMap: Sendable, Equatable {
             let shown = regions.enumerated().map { index, region in
                 let inside = pieces.filter { $0.extent.start >= region.base && $0.extent.start - region.base < region.length }
                 return Region(
-                    number: index, base: region.base, length: region.length, blockSize: region.blockSize, pieces: inside)
+                    number: index, base: region.base, length: region.length, blockSize: region.blockSize,
+                    isSharable: region.attributes.contains(.sharable), pieces: inside)
             }
             hosts.append(Host(number: Int(number), regions: shown))
         }
-        do throws(ClientError) {
-            backends = try link.backends().entries
-        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
-            // Another device than fmapid has none.
-        }
     }
 
-    /// Asks for the names of the first so many backends of the map.
-    public mutating func readNames(_ link: inout Link, most: Int = 64) throws(ClientError) {
-        for use in tags.filter({ $0.backend != nil }).prefix(most) {
+    /// Asks for names that are not known yet, but not for more than so many: those of these tags, then those of capacity that hosts
+    /// have or are offered.
+    public mutating func readNames(_ link: inout Link, of first: [Tag] = [], most: Int = 64) throws(ClientError) {
+        let existing = Set(backends.map(\.tag))
+        var left = most
+        for tag in first + tags.map(\.tag) where names[tag] == nil && tag.canHaveName && existing.contains(tag) {
+            guard left > 0 else { return }
+            left -= 1
             do throws(ClientError) {
-                let name = try link.backend(use.tag).name ?? ""
-                names[use.tag] = name.isEmpty ? nil : printable(name)
+                names[tag] = printable(try link.backend(tag).name ?? "")
             } catch .refused {
                 // It was deleted a moment ago.
             }
         }
     }
+
+    /// Nil: the tag's backend has none, or it was not asked for.
+    func name(of tag: Tag) -> String? { names[tag].flatMap { $0.isEmpty ? nil : $0 } }
 
     private static func pieces(
         of host: UInt16, _ link: inout Link, _ showsOffers: inout Bool
@@ -141,7 +180,7 @@ extension CapacityMap {
         return order.map { tag in
             let all = sizes[tag, default: [:]].values
             let size = tag.isNone ? all.reduce(0, &+) : all.max() ?? 0
-            return TagUse(tag: tag, size: size, hosts: hosts[tag, default: [:]], backend: backends[tag], name: names[tag])
+            return TagUse(tag: tag, size: size, hosts: hosts[tag, default: [:]], backend: backends[tag], name: name(of: tag))
         }
     }
 

@@ -5,11 +5,11 @@ public struct MapChange: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
         case offered
         case accepted
-        /// The FM wants it back.
+        /// The FM wants it back, wholly or in part.
         case askedBack
         /// The FM no longer wants it back.
         case kept
-        /// An offer that was rejected or withdrawn.
+        /// The host rejected an offer, or the FM took it back: two looks cannot tell which.
         case offerGone
         /// Capacity that the host had.
         case released
@@ -26,21 +26,26 @@ public struct MapChange: Sendable, Equatable {
     /// Bytes.
     public let size: UInt64
     public let tag: Tag
+    /// What the tag is the tag of, as far as it is known.
+    public var name: String?
+
+    /// What stands for the tag.
+    var label: String { name ?? tag.description }
 
     /// In words, for example `host 0 accepted 1 GiB at 0x0, tag 5be13bce-…`.
-    public var text: String { text(tag: tag.description) }
+    public var text: String { text(label: label) }
 
-    /// The same with a shorter form of the tag.
-    func text(tag name: String) -> String {
+    /// The same with something shorter for the tag.
+    func text(label: String) -> String {
         let what = range.map { $0.words } ?? Size.text(size)
-        let tagged = tag.isNone ? "" : ", tag \(name)"
+        let tagged = tag.isNone ? "" : ", tag \(label)"
         let number = host.map(String.init) ?? "-"
         return switch kind {
         case .offered: "host \(number) is offered \(what)\(tagged)"
         case .accepted: "host \(number) accepted \(what)\(tagged)"
-        case .askedBack: "host \(number) is asked for \(what)\(tagged)"
+        case .askedBack: "host \(number) is asked for up to \(what)\(tagged)"
         case .kept: "host \(number) may keep \(what)\(tagged)"
-        case .offerGone: "host \(number) did not take \(what)\(tagged)"
+        case .offerGone: "the offer of \(what) to host \(number) ended\(tagged)"
         case .released: "host \(number) no longer has \(what)\(tagged)"
         case .backendMade: "backend of \(what) was made\(tagged)"
         case .backendGone: "backend of \(what) was deleted\(tagged)"
@@ -48,14 +53,14 @@ public struct MapChange: Sendable, Equatable {
         }
     }
 
-    /// One word for machines.
-    public var name: String {
+    /// A word or two for machines.
+    public var kindName: String {
         switch kind {
         case .offered: "offered"
         case .accepted: "accepted"
         case .askedBack: "asked back"
         case .kept: "kept"
-        case .offerGone: "not taken"
+        case .offerGone: "offer ended"
         case .released: "released"
         case .backendMade: "backend made"
         case .backendGone: "backend deleted"
@@ -66,8 +71,8 @@ public struct MapChange: Sendable, Equatable {
     var paint: Paint {
         switch kind {
         case .accepted, .backendMade: .good
-        case .offered, .askedBack, .kept: .attention
-        case .offerGone, .quarantined: .bad
+        case .offered, .askedBack, .kept, .offerGone: .attention
+        case .quarantined: .bad
         case .released, .backendGone: .plain
         }
     }
@@ -80,7 +85,12 @@ extension CapacityMap {
         let hostChanges = hosts.flatMap { host in
             Self.changes(of: host.number, from: before[host.number]?.allPieces ?? [], to: host.allPieces)
         }
-        return backendChanges(since: old) + hostChanges
+        var changes = backendChanges(since: old) + hostChanges
+        for index in changes.indices {
+            let tag = changes[index].tag
+            changes[index].name = name(of: tag) ?? old.name(of: tag)
+        }
+        return changes
     }
 
     private func backendChanges(since old: CapacityMap) -> [MapChange] {

@@ -8,6 +8,8 @@ struct MapLegend {
 
     /// Tags that are told one by one.
     private static let mostTags = 26
+    /// Columns that tags or names have at least.
+    private static let leastTag = 12
     /// Columns from which on there is room for tags beside names.
     private static let wide = 110
 
@@ -35,18 +37,20 @@ struct MapLegend {
 
     // MARK: Tags
 
-    /// The heading and the first of these tags; `advice` is where the others are.
+    /// The heading and the largest of these tags; `advice` is where the others are.
     private func tagLines(_ tags: [TagUse], most: Int, _ advice: String = "") -> [StyledLine] {
         guard !tags.isEmpty else { return [] }
-        let shown = tags.prefix(most)
-        let names = self.names(shown)
+        let shown = tags.largest(most, keys.keys)
         let sizes = shown.map { Size.text($0.size) }
         let states = shown.map { $0.states(cut: .max) }
-        let widths = (
-            tag: max(3, names.map(\.count).max() ?? 0), size: max(4, sizes.map(\.count).max() ?? 0),
-            state: max(5, states.map(\.count).max() ?? 0)
-        )
-        let hasBackends = shown.contains { $0.backend != nil }
+        var widths = (tag: 3, size: max(4, sizes.map(\.count).max() ?? 0), state: max(5, states.map(\.count).max() ?? 0))
+        let backends = shown.compactMap(\.backend?.words.count).max().map { max(7, $0) }
+        // States are whole, and tags have what is left; if that is too little, backends are left out.
+        let room = style.width - 5 - 2 - widths.size - 2 - widths.state
+        let roomBesideBackends = room - (backends.map { $0 + 2 } ?? 0)
+        let hasBackends = backends != nil && roomBesideBackends >= Self.leastTag
+        let names = self.names(shown, room: max(Self.leastTag, hasBackends ? roomBesideBackends : room))
+        widths.tag = max(3, names.map(\.count).max() ?? 0)
         var heading = StyledLine("KEY  TAG", .heading)
         heading.pad(to: 5 + widths.tag + 2 + widths.size - 4)
         heading.append("SIZE  STATE", .heading)
@@ -67,30 +71,32 @@ struct MapLegend {
             line.append(names[index])
             line.pad(to: 5 + widths.tag + 2 + widths.size - sizes[index].count)
             line.append(sizes[index] + "  " + states[index])
-            if let backend = use.backend {
+            if hasBackends, let backend = use.backend {
                 line.pad(to: 5 + widths.tag + 2 + widths.size + 2 + widths.state + 2)
                 line.append((style.width < Self.wide ? "" : use.name.map { $0 + ", " } ?? "") + backend.words)
             }
             lines.append(line)
         }
-        let rest = tags.dropFirst(most)
-        if !rest.isEmpty {
-            let size = Size.text(rest.reduce(0) { $0 &+ $1.size })
-            let others = shown.isEmpty ? counted(rest.count, "tag") : "and " + counted(rest.count, "other tag")
+        let rest = tags.count - shown.count
+        if rest > 0 {
+            let size = Size.text(tags.reduce(0) { $0 &+ $1.size } &- shown.reduce(0) { $0 &+ $1.size })
+            let others = shown.isEmpty ? counted(rest, "tag") : "and " + counted(rest, "other tag")
             lines.append(StyledLine(" *   \(others), \(size)\(advice)", .faint))
         }
         return lines.map { $0.cut(to: style.width, mark: style.ellipsis) }
     }
 
-    /// The tags in full; where that leaves too little room, their names, or else as many digits as tell them apart.
-    private func names(_ uses: ArraySlice<TagUse>) -> [String] {
+    /// The tags in full; where that leaves too little room, their names, or else as many digits as tell them apart. None is longer
+    /// than `room`.
+    private func names(_ uses: [TagUse], room: Int) -> [String] {
         let texts = uses.map { $0.tag.isNone ? "no tag" : $0.tag.description }
         guard style.width < Self.wide else { return texts }
+        let short = style.width < 80 || room < 36
         let digits =
-            style.width < 80
-            ? [8, 13, 18, 23, 36].first { count in Set(texts.map { $0.prefix(count) }).count == texts.count } ?? 36 : 36
+            short ? [8, 13, 18, 23, 36].first { count in Set(texts.map { $0.prefix(count) }).count == texts.count } ?? 36 : 36
         return zip(uses, texts).map { use, text in
-            use.name ?? (text.count > digits ? text.prefix(digits) + style.ellipsis : text)
+            let name = use.name ?? (text.count > digits ? text.prefix(digits) + style.ellipsis : text)
+            return name.count <= room ? name : name.prefix(room - style.ellipsis.count) + style.ellipsis
         }
     }
 
@@ -113,7 +119,7 @@ struct MapLegend {
 
     static func glyphs(_ style: MapStyle, _ states: [ExtentState]) -> StyledLine {
         var line = StyledLine()
-        for state in states { line.append("\(style.glyph(state)) \(state.name)   ") }
+        for state in states { line.append("\(style.glyph(state)) \(state.legend)   ") }
         line.append("\(style.free) free")
         return line
     }

@@ -26,6 +26,8 @@ public struct MapSVG {
     /// As many empty rows do not hide the others.
     private static let fewRows = 16
     private static let mostTags = 40
+    /// Characters for which there is room in the last column.
+    private static let longestBackend = 28
 
     public init(_ map: CapacityMap, keys: TagKeys, showsAll: Bool) {
         self.map = map
@@ -43,7 +45,8 @@ public struct MapSVG {
     public var document: String {
         var body = SVGWriter()
         var y = Self.margin + 18
-        let title = MapText(map, keys: keys, style: MapStyle(width: 80, unicode: true, colours: .none)).title.plain
+        let shape = MapText(map, keys: keys, style: MapStyle(width: 80, unicode: true, colours: .none)).title.plain
+        let title = [shape, map.pool?.words].compactMap(\.self).joined(separator: ", ")
         body.label(title, Self.margin, y, ["class": "title"])
         y += 34
         drawRuler(&body, y)
@@ -130,14 +133,20 @@ public struct MapSVG {
         }
     }
 
+    /// Pixels of a piece to scale.
+    private func exactWidth(_ piece: CapacityMap.Piece, _ region: CapacityMap.Region) -> Double {
+        let start = min(piece.extent.start &- region.base, region.length)
+        return scaled(min(piece.extent.length, region.length - start))
+    }
+
     private func draw(_ piece: CapacityMap.Piece, of region: CapacityMap.Region, _ svg: inout SVGWriter, _ y: Double) {
         let extent = piece.extent
         let start = min(extent.start &- region.base, region.length)
-        let exact = scaled(min(extent.length, region.length - start))
+        let exact = exactWidth(piece, region)
         let width = max(Self.narrowest, exact)
         let x = min(Self.barX + scaled(start), Self.barX + scaled(region.length) - width)
         let tag = extent.tag.isNone ? "no tag" : extent.tag.description
-        let title = "\(Size.text(extent.length)) at \(address(extent.start)), \(tag), \(piece.state.name)"
+        let title = "\(Size.text(extent.length)) at \(address(extent.start)), \(tag), \(piece.state.legend)"
         svg.swatch(x, y, width, Self.barHeight, piece.state, colour(extent.tag), title: title)
         if exact < Self.narrowest {
             let middle = x + width / 2
@@ -161,11 +170,14 @@ public struct MapSVG {
         let states: [ExtentState] = map.showsOffers ? [.accepted, .releasing, .offered] : [.accepted]
         for state in states {
             svg.swatch(x, y - 11, 26, 14, state, "#8b949e")
-            svg.label(state.name, x + 34, y)
-            x += 130
+            svg.label(state.legend, x + 34, y)
+            x += state == .releasing ? 200 : 130
         }
         svg.rectangle(x, y - 11, 26, 14, ["class": "free", "rx": "2"])
         svg.label("free", x + 34, y)
+        guard rows.contains(where: { row in row.region.pieces.contains { exactWidth($0, row.region) < Self.narrowest } }) else {
+            return
+        }
         svg.path("M\(SVGWriter.number(x + 90)) \(SVGWriter.number(y - 8))h8l-4 6z", ["class": "mark"])
         svg.label("drawn larger than it is", x + 106, y)
     }
@@ -179,7 +191,7 @@ public struct MapSVG {
         svg.label("size", columns.size, y, ["class": "head", "text-anchor": "end"])
         svg.label("state", columns.state, y, ["class": "head"])
         svg.label("backend", columns.backend, y, ["class": "head"])
-        for use in tags.prefix(Self.mostTags) {
+        for use in tags.largest(Self.mostTags, keys.keys) {
             y += 22
             svg.rectangle(Self.margin, y - 12, 22, 16, ["fill": colour(use.tag), "rx": "2"])
             let letter = keys[use.tag].map { $0.letter.map(String.init) ?? MapStyle.unlettered } ?? ""
@@ -187,13 +199,22 @@ public struct MapSVG {
             svg.label(use.tag.isNone ? "no tag" : use.tag.description, columns.tag, y, ["class": "mono"])
             svg.label(Size.text(use.size), columns.size, y, ["text-anchor": "end"])
             svg.label(use.states(cut: 44), columns.state, y)
-            let words = [use.name, use.backend?.words].compactMap(\.self).joined(separator: ", ")
+            let words = backendWords(use)
             svg.label(words.isEmpty ? "–" : words, columns.backend, y, ["class": words.isEmpty ? "faint" : "amount"])
         }
         if tags.count > Self.mostTags {
             y += 22
             svg.label("and \(counted(tags.count - Self.mostTags, "other tag"))", columns.tag, y, ["class": "faint"])
         }
+    }
+
+    /// Name and kind of a tag's backend; a name that is too long for the picture is cut.
+    private func backendWords(_ use: TagUse) -> String {
+        let kind = use.backend?.words
+        guard let name = use.name else { return kind ?? "" }
+        let room = Self.longestBackend - (kind.map { $0.count + 2 } ?? 0)
+        let short = name.count <= room ? name : name.prefix(max(1, room - 1)) + "…"
+        return [short, kind].compactMap(\.self).joined(separator: ", ")
     }
 }
 

@@ -34,6 +34,15 @@ public struct MapStyle: Sendable, Equatable {
     static let untagged = "="
     /// What stands for a tag that got no letter.
     static let unlettered = "*"
+
+    /// What stands in a bar for an extent that is smaller than it is drawn, in place of its usual mark.
+    static func small(_ mark: String) -> String {
+        switch mark {
+        case untagged: "~"
+        case unlettered: "'"
+        default: mark.lowercased()
+        }
+    }
 }
 
 extension ExtentState {
@@ -44,6 +53,9 @@ extension ExtentState {
         case .releasing: "asked back"
         }
     }
+
+    /// What a legend says. The device tells which extents were asked back, but not how much of them (C013h).
+    var legend: String { self == .releasing ? "asked back, all or part" : name }
 
     /// The state and its host or hosts: `offered to 3`.
     func phrase(_ hosts: String) -> String {

@@ -17,13 +17,20 @@ public struct MapText {
 
     /// Everything, from the title to the legend.
     public var lines: [StyledLine] {
-        [title, ""] + bars + [""] + MapLegend(map, keys: keys, style: style).lines + notes
+        heading + [""] + bars + [""] + MapLegend(map, keys: keys, style: style).lines + notes
     }
 
     /// What the glyphs of the bars mean.
     public static func glyphs(_ style: MapStyle) -> StyledLine { MapLegend.glyphs(style, [.accepted, .releasing, .offered]) }
 
     // MARK: Title
+
+    /// The title and what is left of the pool, in one line if they fit.
+    private var heading: [StyledLine] {
+        guard let pool = map.pool else { return [title] }
+        let whole = StyledLine("\(title.plain), \(pool.words)", .heading)
+        return whole.count <= style.width ? [whole] : [title, StyledLine(pool.words, .heading)]
+    }
 
     /// `2 hosts, 1 region of 4 GiB each, blocks of 2 MiB`.
     public var title: StyledLine {
@@ -105,18 +112,26 @@ public struct MapText {
     private var notes: [StyledLine] {
         let rows = rows.drawn
         let longest = rows.map(\.region.length).max() ?? 0
-        var (hasSmall, hasSeveral) = (false, false)
+        // Marks of small extents, in the order in which they are told.
+        let kinds = ["a small letter", "~ for =", "' for *"]
+        var small: Set<Int> = []
+        var hasSeveral = false
         for row in rows {
             for cell in row.region.cells(width: columns(row.region, longest)) {
                 switch cell {
-                case .small: hasSmall = true
+                case .small(let index):
+                    let mark = mark(row.region.pieces[index])
+                    small.insert(mark == MapStyle.untagged ? 1 : mark == MapStyle.unlettered ? 2 : 0)
                 case .several: hasSeveral = true
                 case .free, .piece: break
                 }
             }
         }
         var lines: [StyledLine] = []
-        if hasSmall { lines.append(StyledLine("a small letter: the extent is smaller than it is drawn", .faint)) }
+        if !small.isEmpty {
+            let text = small.sorted().map { kinds[$0] }.joined(separator: ", ") + ": the extent is smaller than it is drawn"
+            lines += wrapped(text, to: style.width).map { StyledLine($0, .faint) }
+        }
         if hasSeveral { lines.append(StyledLine("a digit: so many extents in one place, 9 and more as 9", .faint)) }
         return lines
     }
@@ -140,7 +155,7 @@ public struct MapText {
                 if isFirst { line.append(letter(piece)) } else { line.append(style.glyph(piece.state), paint(piece)) }
             case .small(let index):
                 let piece = region.pieces[index]
-                line.append(letter(piece).lowercased)
+                line.append(letter(piece, isSmall: true))
             case .several(let count, let first):
                 line.append("\(min(9, count))", paint(region.pieces[first], isChip: true))
             }
@@ -148,10 +163,13 @@ public struct MapText {
         return line
     }
 
-    private func letter(_ piece: CapacityMap.Piece) -> StyledLine {
-        let isChip = piece.state != .offered
-        let text = keys[piece.extent.tag].map { $0.letter.map(String.init) ?? MapStyle.unlettered } ?? MapStyle.untagged
-        return StyledLine(text, paint(piece, isChip: isChip))
+    private func letter(_ piece: CapacityMap.Piece, isSmall: Bool = false) -> StyledLine {
+        let mark = mark(piece)
+        return StyledLine(isSmall ? MapStyle.small(mark) : mark, paint(piece, isChip: piece.state != .offered))
+    }
+
+    private func mark(_ piece: CapacityMap.Piece) -> String {
+        keys[piece.extent.tag].map { $0.letter.map(String.init) ?? MapStyle.unlettered } ?? MapStyle.untagged
     }
 
     private func paint(_ piece: CapacityMap.Piece, isChip: Bool = false) -> Paint {
@@ -182,13 +200,5 @@ public struct MapText {
         if others > 0 { parts.append("\(counted(others, "empty region")) of \(idle.isEmpty ? "these" : "the other") hosts") }
         guard !parts.isEmpty else { return [] }
         return [StyledLine(parts.joined(separator: "; "), .faint).cut(to: style.width, mark: style.ellipsis)]
-    }
-}
-
-extension StyledLine {
-    var lowercased: StyledLine {
-        var line = StyledLine()
-        for run in runs { line.append(run.text.lowercased(), run.paint) }
-        return line
     }
 }

@@ -44,24 +44,60 @@ public struct TagKeys: Sendable, Equatable {
 
     private static let letters = (UInt8(ascii: "A")...UInt8(ascii: "Z")).map { Character(UnicodeScalar($0)) }
 
-    /// Gives keys to new tags, in this order, and forgets those of tags that are not in the list.
-    public mutating func update(_ tags: [Tag]) {
-        let shown = Set(tags)
+    /// Gives keys to new tags, in this order, and forgets those of tags that are not in the list. Where there are more tags than
+    /// letters, the largest have them: a small one gives up its letter for a larger one.
+    public mutating func update(_ uses: [TagUse]) {
+        let tagged = uses.filter { !$0.tag.isNone }
+        let shown = Set(tagged.map(\.tag))
         keys = keys.filter { shown.contains($0.key) }
-        var usedLetters = Set(keys.values.compactMap(\.letter))
+        let lettered = tagged.largest(Self.letters.count, keys)
+        takeLetters(for: lettered.map(\.tag), from: tagged.map(\.tag))
         var usedColours = Set(keys.values.map(\.colour))
-        for tag in tags where !tag.isNone && keys[tag] == nil {
-            let letter = Self.letters.first { !usedLetters.contains($0) }
-            if let letter { usedLetters.insert(letter) }
-            let preferred = Palette.preferred(tag)
+        // The largest have the first choice.
+        for use in tagged.ranked(keys).map({ tagged[$0] }) where keys[use.tag] == nil {
+            let preferred = Palette.preferred(use.tag)
             // The next that is free; with more tags than colours they share.
             let colour = (0..<Palette.colours.count).lazy.map { (preferred + $0) % Palette.colours.count }
                 .first { !usedColours.contains($0) }
             usedColours.insert(colour ?? preferred)
-            keys[tag] = Key(letter: letter, colour: colour ?? preferred)
+            keys[use.tag] = Key(letter: nil, colour: colour ?? preferred)
+        }
+        var free = Set(Self.letters).subtracting(keys.values.compactMap(\.letter))
+        for use in lettered where keys[use.tag]?.letter == nil {
+            let letter = Self.letters.first { free.contains($0) }
+            if let letter { free.remove(letter) }
+            keys[use.tag]?.letter = letter
+        }
+    }
+
+    /// Takes letters from tags that are not among the `deserving`, as many as those lack; from the last first.
+    private mutating func takeLetters(for deserving: [Tag], from all: [Tag]) {
+        let deserves = Set(deserving)
+        let free = Self.letters.count - keys.values.count { $0.letter != nil }
+        var lacking = deserving.count { keys[$0]?.letter == nil } - free
+        for tag in all.reversed() where lacking > 0 && !deserves.contains(tag) && keys[tag]?.letter != nil {
+            keys[tag]?.letter = nil
+            lacking -= 1
         }
     }
 
     /// Nil for untagged capacity.
     subscript(tag: Tag) -> Key? { keys[tag] }
+}
+
+extension [TagUse] {
+    /// So many of them, the largest, in the order that they have.
+    func largest(_ count: Int, _ keys: [Tag: TagKeys.Key]) -> [TagUse] {
+        guard self.count > count else { return self }
+        return ranked(keys).prefix(Swift.max(0, count)).sorted().map { self[$0] }
+    }
+
+    /// Their indices, the largest first. Of equals, those that have a letter go first, then the earlier ones.
+    fileprivate func ranked(_ keys: [Tag: TagKeys.Key]) -> [Int] {
+        indices.sorted { left, right in
+            if self[left].size != self[right].size { return self[left].size > self[right].size }
+            let (isLeft, isRight) = (keys[self[left].tag]?.letter != nil, keys[self[right].tag]?.letter != nil)
+            return isLeft == isRight ? left < right : isLeft
+        }
+    }
 }

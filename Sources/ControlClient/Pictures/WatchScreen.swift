@@ -76,7 +76,10 @@ public struct WatchScreen: Sendable {
     private func title(_ columns: Int) -> StyledLine {
         var line = StyledLine("fmapid ", .heading)
         line.append(place)
-        let rate = rates.map { "\($0.commandsPerSecond) commands/s" } ?? ""
+        let parts = [map.pool?.words, rates.map { "\($0.commandsPerSecond) commands/s" }]
+        let rate = parts.compactMap(\.self).joined(separator: "   ")
+        // What does not fit is the end of the address.
+        if !rate.isEmpty { line = line.cut(to: max(0, columns - rate.count - 2), mark: "") }
         line.pad(to: columns - rate.count)
         line.append(rate)
         return line
@@ -122,7 +125,9 @@ public struct WatchScreen: Sendable {
             + events.suffix(max(0, most - 1)).reversed().map { event in
                 let line = Self.line(event)
                 guard line.count > columns else { return line }
-                return Self.line(event, event.change.text(tag: event.change.tag.description.prefix(8) + style.ellipsis))
+                let label = event.change.label
+                let room = event.change.name == nil ? 8 : max(8, label.count - (line.count - columns) - style.ellipsis.count)
+                return Self.line(event, event.change.text(label: label.prefix(room) + style.ellipsis))
             }
     }
 

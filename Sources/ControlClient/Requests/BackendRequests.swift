@@ -39,13 +39,27 @@ extension Link {
     }
 
     public mutating func backends() throws(ClientError) -> Listing<TaggedBackend> {
-        try list(.listTaggedBackends) { link, start throws(ClientError) in
-            let request = ListTaggedBackends.Request(start: start, maximum: Self.pageLimit)
-            return try link.read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in
-                let answer = try ListTaggedBackends.Response(payload)
-                return Page(
-                    total: Int(answer.header.total), generation: answer.header.generation, entries: answer.entries.array)
-            }
+        try list(.listTaggedBackends) { link, start throws(ClientError) in try link.backendPage(from: start) }
+    }
+
+    /// The same; nil if the list changed in so many readings more than one.
+    public mutating func backends(restarts: Int) throws(ClientError) -> Listing<TaggedBackend>? {
+        try list(.listTaggedBackends, restarts: restarts) { link, start throws(ClientError) in try link.backendPage(from: start) }
+    }
+
+    /// The device is static: what hosts get comes from a pool.
+    public mutating func hasPool() throws(ClientError) -> Bool {
+        let request = ListTaggedBackends.Request(start: 0, maximum: 0)
+        return try read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in
+            try ListTaggedBackends.Response(payload).header.hasPool
+        }
+    }
+
+    private mutating func backendPage(from start: UInt32) throws(ClientError) -> Page<TaggedBackend> {
+        let request = ListTaggedBackends.Request(start: start, maximum: Self.pageLimit)
+        return try read(.listTaggedBackends, request.bytes) { payload throws(ReturnCode) in
+            let answer = try ListTaggedBackends.Response(payload)
+            return Page(total: Int(answer.header.total), generation: answer.header.generation, entries: answer.entries.array)
         }
     }
 

@@ -80,13 +80,20 @@ extension Link {
 
     /// Every tag that names capacity, and who has it.
     public mutating func tags() throws(ClientError) -> Listing<TagInfo> {
-        try list(.dynamicCapacityListTags) { link, start throws(ClientError) in
-            let request = DynamicCapacityListTags.Request(start: start, maximum: Self.pageLimit)
-            return try link.read(.dynamicCapacityListTags, request.bytes) { payload throws(ReturnCode) in
-                let answer = try DynamicCapacityListTags.Response(payload)
-                return Page(
-                    total: Int(answer.header.total), generation: answer.header.generation, entries: answer.entries.array)
-            }
+        try list(.dynamicCapacityListTags) { link, start throws(ClientError) in try link.tagPage(from: start) }
+    }
+
+    /// The same; nil if the list changed in so many readings more than one.
+    mutating func tags(restarts: Int) throws(ClientError) -> Listing<TagInfo>? {
+        try list(.dynamicCapacityListTags, restarts: restarts) { link, start throws(ClientError) in try link.tagPage(from: start)
+        }
+    }
+
+    private mutating func tagPage(from start: UInt32) throws(ClientError) -> Page<TagInfo> {
+        let request = DynamicCapacityListTags.Request(start: start, maximum: Self.pageLimit)
+        return try read(.dynamicCapacityListTags, request.bytes) { payload throws(ReturnCode) in
+            let answer = try DynamicCapacityListTags.Response(payload)
+            return Page(total: Int(answer.header.total), generation: answer.header.generation, entries: answer.entries.array)
         }
     }
 

@@ -23,7 +23,7 @@ public struct TagNames: Sendable {
 
 extension Tag {
     /// The tag may stand for a name: it is a UUID of version 5. Others are not asked about.
-    var canHaveName: Bool { value >> 76 & 0xF == 5 && value >> 62 & 0x3 == 2 }
+    public var canHaveName: Bool { value >> 76 & 0xF == 5 && value >> 62 & 0x3 == 2 }
 
     /// Reads a tag as people write it: a UUID, or a name. Throws `.usage` for what is neither, and for what looks like a UUID with a slip.
     public static func parse(_ text: String) throws(ClientError) -> (tag: Tag, name: String?) {

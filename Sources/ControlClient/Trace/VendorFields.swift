@@ -46,7 +46,8 @@ let vendorReaders: [Opcode: PayloadReaders] = [
     .listTaggedBackends: .init(
         fields(ListTaggedBackends.Request.self) { [.key("first", $0.start), .key("at most", $0.maximum)] },
         listFields(
-            ListTaggedBackends.Header.self, "backend", { [.key("of", $0.total), .other("generation", $0.generation)] },
+            ListTaggedBackends.Header.self, "backend",
+            { [.key("of", $0.total), .other("generation", $0.generation), .other("pool", $0.hasPool)] },
             entry: { ($0.fieldWords, .object($0.members)) })),
     .getTaggedBackend: .init(
         tagField,

@@ -105,7 +105,7 @@ struct HostRun: AgentCommand {
             return offer.extents.filter { accepted.contains($0.tag) }.map { DPARange(start: $0.start, length: $0.length) }
         }
         try agent.run(policy, stop: stop) { event throws(ClientError) in
-            out.event(event.json(host.number)) { event.show(out, host.number) }
+            out.event(event.json(host.number)) { event.show(out, host.number, names) }
             if case .ready = event { ServiceManager.notify("READY=1") }
         }
         out.event(.object(["event": .string("stopped"), "host": .integer(host.number)])) { out.line("stopped", .faint) }
@@ -132,19 +132,20 @@ struct HostRun: AgentCommand {
 }
 
 extension AgentEvent {
-    fileprivate func show(_ out: Output, _ host: UInt16) {
+    fileprivate func show(_ out: Output, _ host: UInt16, _ names: TagNames) {
         switch self {
         case .ready: out.line("answering for host \(host); interrupt to stop", .faint)
         case .accepted(let extents, let offer):
             let length = totalLength(extents)
             let whole = length == offer.length ? "" : " of \(Size.text(offer.length))"
-            line(out, "accepted \(Size.text(length))\(whole)", .good, extents)
-        case .rejected(let offer): line(out, "rejected \(Size.text(offer.length))", .attention, offer.extents)
-        case .offerGone(let offer): line(out, "offer of \(Size.text(offer.length)) was withdrawn", .attention, offer.extents)
+            line(out, "accepted \(Size.text(length))\(whole)", .good, extents, names)
+        case .rejected(let offer): line(out, "rejected \(Size.text(offer.length))", .attention, offer.extents, names)
+        case .offerGone(let offer):
+            line(out, "offer of \(Size.text(offer.length)) was withdrawn", .attention, offer.extents, names)
         case .releaseRequested(let item):
-            line(out, "the FM asks for \(Size.text(item.length))", .attention, item.extents)
-        case .released(let extents): line(out, "released \(Size.text(totalLength(extents)))", .plain, extents)
-        case .withdrawn(let item): line(out, "the FM took \(Size.text(item.length))", .bad, item.extents)
+            line(out, "the FM asks for \(Size.text(item.length))", .attention, item.extents, names)
+        case .released(let extents): line(out, "released \(Size.text(totalLength(extents)))", .plain, extents, names)
+        case .withdrawn(let item): line(out, "the FM took \(Size.text(item.length))", .bad, item.extents, names)
         case .regionChanged(let region): out.line("region \(region) was configured anew", .attention)
         case .unknown: out.line("an event of an unknown kind", .attention)
         case .overflow: out.line("the event log lost records", .bad)
@@ -158,10 +159,10 @@ extension AgentEvent {
         }
     }
 
-    private func line(_ out: Output, _ text: String, _ emphasis: Emphasis, _ extents: [Extent]) {
+    private func line(_ out: Output, _ text: String, _ emphasis: Emphasis, _ extents: [Extent], _ names: TagNames) {
         out.line(text, emphasis)
         for extent in extents {
-            let tag = extent.tag.isNone ? "" : "  \(extent.tag)"
+            let tag = extent.tag.isNone ? "" : "  \(names.text(extent.tag))"
             out.line("  \(address(extent.start))  \(Size.text(extent.length))\(tag)")
         }
     }

@@ -33,6 +33,7 @@ private struct DeviceSummary {
     let device: GetDCDInfo.Response
     let hosts: [Host]
     let resources: DynamicCapacityResources
+    let pool: MemoryPool?
 
     init(_ link: inout Link) throws(ClientError) {
         eid = try link.endpointID()
@@ -47,6 +48,7 @@ private struct DeviceSummary {
         }
         self.hosts = hosts
         self.resources = resources
+        pool = try MemoryPool.read(&link)
     }
 
     var totalCapacity: UInt64 {
@@ -108,7 +110,8 @@ private struct DeviceSummary {
             "link": "\(place), EID \(eid)",
             "component": "\(componentName) \(hexadecimal(identity.vendorID, digits: 4))h:"
                 + "\(hexadecimal(identity.deviceID, digits: 4))h, serial number \(hexadecimal(identity.serialNumber, digits: 16))h",
-            "capacity": "\(Size.text(acceptedCapacity)) of \(Size.text(totalCapacity)) accepted",
+            "capacity": "\(Size.text(acceptedCapacity)) of \(Size.text(totalCapacity)) accepted"
+                + (pool.map { ", " + $0.freeWords } ?? ""),
             "hosts": "\(device.hosts)",
             "regions": "\(device.regions) for each host",
             "add": addPolicies.joined(separator: ", "),
@@ -168,6 +171,7 @@ private struct DeviceSummary {
                 "serialNumber": .integer(identity.serialNumber),
             ]),
             "capacity": .object(["total": .number(totalCapacity), "accepted": .number(acceptedCapacity)]),
+            "pool": pool?.json ?? .null,
             "addPolicies": .array(addPolicies.map(JSON.string)),
             "releasePolicies": .array(releasePolicies.map(JSON.string)),
             "extents": .object([

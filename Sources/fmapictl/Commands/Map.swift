@@ -37,7 +37,7 @@ struct Map: ToolCommand {
         var map = try CapacityMap(&link)
         try map.readNames(&link)
         var keys = TagKeys()
-        keys.update(map.tags.map(\.tag))
+        keys.update(map.tags)
         if let svg { return try write(MapSVG(map, keys: keys, showsAll: all).document, to: svg, out) }
         out.result(map.json) {
             let style = picture.style(showsAll: all)
@@ -79,9 +79,13 @@ extension CapacityMap {
             "hosts": .array(hosts.map(\.json)),
             "tags": .array(tags.map(\.json)),
             "backends": .array(backends.map { .object($0.members) }),
-            "showsOffers": .bool(showsOffers),
+            "showsOffers": .bool(showsOffers), "pool": pool?.json ?? .null,
         ])
     }
+}
+
+extension MemoryPool {
+    var json: JSON { .object(["total": .number(total), "free": .number(free), "exact": .bool(isExact)]) }
 }
 
 extension CapacityMap.Host {

@@ -88,7 +88,7 @@ struct DemoStage {
     /// Draws who has what.
     mutating func map(_ link: inout Link) throws(ClientError) {
         let map = try CapacityMap(&link)
-        keys.update(map.tags.map(\.tag))
+        keys.update(map.tags)
         var style = style
         style.width -= 3
         print("")

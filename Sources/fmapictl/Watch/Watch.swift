@@ -10,8 +10,9 @@ struct Watch: ToolCommand {
         usage: "fmapictl watch [--count N]",
         discussion: """
             On a terminal: the map, the links with their commands a second, and the last changes; 'q' or Ctrl-C quits. Elsewhere: one \
-            line for each change, as it happens. Nothing is polled while a trace (with a control link) or a notification (on an FM \
-            link) tells of changes, except for the counters of links, once a second. Event records are not cleared.
+            line for each change, as it happens. With a control link, a trace tells of changes, and only the counters of links are \
+            polled, once a second. With an FM link alone, the device is: notifications tell neither of offers nor of backends. \
+            Event records are not cleared.
             """)
 
     @Option(help: ArgumentHelp("End after so many changes.", valueName: "N"))
@@ -68,7 +69,7 @@ struct Watch: ToolCommand {
             left = left.map { max(0, $0 - changes.count) }
             view.map = watch.map
             view.rates = watch.rates
-            view.keys.update(watch.map.tags.map(\.tag))
+            view.keys.update(watch.map.tags)
             if let now = PictureOptions.terminalSize, size.map({ $0 != now }) ?? true {
                 size = now
                 screen.forget()
@@ -107,9 +108,9 @@ struct Watch: ToolCommand {
 extension WatchScreen.Event {
     fileprivate var json: JSON {
         .object([
-            "time": .number(time), "change": .string(change.name), "host": change.host.map(JSON.count) ?? .null,
+            "time": .number(time), "change": .string(change.kindName), "host": change.host.map(JSON.count) ?? .null,
             "start": change.range.map { .number($0.start) } ?? .null, "length": .number(change.size),
-            "tag": change.tag.isNone ? .null : .string(change.tag.description),
+            "tag": change.tag.isNone ? .null : .string(change.tag.description), "name": .optional(change.name),
         ])
     }
 }

@@ -87,7 +87,7 @@ local commands = {
         "!tag !backend_size backend_kind huge_pages path_length name_length -3 path(path_length) !name(name_length)",
         "backend_id -4" },
     [0xC001] = { "Delete Tagged Backend", "!tag", "" },
-    [0xC002] = { "List Tagged Backends", "start_index maximum", "generation total returned -4 backend[returned]" },
+    [0xC002] = { "List Tagged Backends", "start_index maximum", "generation total returned has_pool -3 backend[returned]" },
     [0xC003] = { "Get Tagged Backend", "!tag",
         structures.backend .. " path_length name_length -5 path(path_length) !name(name_length)" },
     [0xC010] = { "Get Release Status", "!tag", "!release_status -7" },
@@ -251,6 +251,7 @@ backend_id u32 Backend id
 backend_kind u8 Kind = backend_kinds
 huge_pages flag8:01 Huge pages
 is_file flag8:02 File
+has_pool flag8:01 Pool
 backend_state u8 State = backend_states
 backend_hosts u16 Hosts that accepted it
 path_length u16 Length of path
