@@ -47,15 +47,24 @@ public enum Size {
         return overflow ? nil : bytes + behind
     }
 
-    /// The largest unit that divides `bytes`, so nothing is rounded: `4 GiB`, `1536 MiB`, `17 B`.
+    /// With the largest unit that it comes to quarters of, so nothing is rounded: `4 GiB`, `1.5 GiB`, `2050 MiB`, `17 B`.
     public static func text(_ bytes: UInt64) -> String {
-        let (number, unit) = parts(bytes)
-        return "\(number) \(unit)"
+        let (number, fraction, unit) = parts(bytes)
+        return "\(number)\(fraction) \(unit)"
     }
 
     /// What ``text(_:)`` is made of.
-    public static func parts(_ bytes: UInt64) -> (number: UInt64, unit: String) {
-        for unit in units where bytes != 0 && bytes & ((1 << unit.shift) - 1) == 0 { return (bytes >> unit.shift, unit.name) }
-        return (bytes, "B")
+    public static func parts(_ bytes: UInt64) -> (number: UInt64, fraction: String, unit: String) {
+        for unit in units where bytes >> unit.shift > 0 && bytes & ((1 << (unit.shift - 2)) - 1) == 0 {
+            let fraction =
+                switch bytes >> (unit.shift - 2) & 3 {
+                case 1: ".25"
+                case 2: ".5"
+                case 3: ".75"
+                default: ""
+                }
+            return (bytes >> unit.shift, fraction, unit.name)
+        }
+        return (bytes, "", "B")
     }
 }

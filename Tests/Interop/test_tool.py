@@ -361,7 +361,7 @@ class PoolTest(ToolTest):
         self.tool(service, "add", "--to", "1", "--share", "--region", "1", "--tag", "both")
         self.assertFree(service, 4 * 1024 - 512)
         for command in [["map"], ["info"]]:
-            self.assertIn("3584 MiB ", self.tool(service, *command).stdout)
+            self.assertIn("3.5 GiB ", self.tool(service, *command).stdout)
         # What the FM alone keeps is in nobody's list.
         self.tool(service, "reference", "add", "--tag", "both")
         self.tool(service, "release", "--from", "1", "--tag", "both", "--forced")

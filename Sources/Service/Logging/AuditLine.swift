@@ -84,9 +84,10 @@ struct AuditLine {
             text.append(subject.tag)
         }
         if let bytes = subject.bytes {
-            let (number, unit) = Size.parts(bytes)
+            let (number, fraction, unit) = Size.parts(bytes)
             begin("")
             text.append(decimal: number)
+            text.append(fraction)
             text.append(" ")
             text.append(unit)
         }

@@ -17,12 +17,12 @@ local constructors = {
     [64] = ProtoField.uint64,
 }
 
---- "1 GiB", "512 MiB", "100 B": exact, in the largest unit that divides it.
+--- "1 GiB", "1.5 GiB", "2050 MiB", "100 B": exact, in the largest unit that it comes to quarters of.
 local function size_text(bytes)
     local units = { "EiB", "PiB", "TiB", "GiB", "MiB", "KiB" }
     for index, unit in ipairs(units) do
         local scale = 1024 ^ (#units - index + 1)
-        if bytes >= scale and bytes % scale == 0 then return string.format("%.0f %s", bytes / scale, unit) end
+        if bytes >= scale and bytes % (scale / 4) == 0 then return string.format("%.15g %s", bytes / scale, unit) end
     end
     return string.format("%.0f B", bytes)
 end
