@@ -129,7 +129,7 @@ class Target(Daemon):
         super().__init__(*listeners, *arguments, **options)
 
     def __exit__(self, *details) -> None:
-        self._drop_probe()
+        self.drop_probe()
         super().__exit__(*details)
 
     def start(self) -> None:
@@ -138,7 +138,7 @@ class Target(Daemon):
                 os.chown(directory, NOBODY, NOBODY)
         super().start()
 
-    def _drop_probe(self) -> None:
+    def drop_probe(self) -> None:
         if self._probe:
             self._probe.link.close()
             self._probe = None
@@ -157,7 +157,7 @@ class Target(Daemon):
         return connection
 
     def kill(self) -> None:
-        self._drop_probe()
+        self.drop_probe()
         self.process.kill()
         self.process.wait()
 

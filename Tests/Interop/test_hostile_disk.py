@@ -83,7 +83,7 @@ class DiskTest(HostileTest):
             if self.random.random() < 0.3:
                 # It ends in peace, whatever has failed before.
                 self.assertEqual(self.target.stop(), 0)
-                self.target._drop_probe()
+                self.target.drop_probe()
                 self.target.start()
             else:
                 self.target.restart()

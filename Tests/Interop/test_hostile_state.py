@@ -124,7 +124,7 @@ class DatabaseTest(HostileTest):
         self.succeed(host, ADD_RESPONSE, ranges((0, SIZE)))
         self.succeed(host, DESCRIPTOR, bytes(8))
         self.assertEqual(self.target.stop(), 0)
-        self.target._drop_probe()
+        self.target.drop_probe()
         self.good = self.file.read_bytes()
         # A service that is stopped leaves everything in the tables, where the tests spoil it.
         with contextlib.closing(sqlite3.connect(self.file)) as database:

@@ -11,7 +11,7 @@ import socket
 import struct
 import uuid
 
-from fmapid_peer import FM_API, SUCCESS, Peer, Response, SerialLink, connect_packet, connect_serial
+from fmapid_peer import FM_API, PATIENCE, SUCCESS, Peer, Response, SerialLink, connect_packet, connect_serial
 
 IDENTIFY = 0x0001
 GET_EVENTS, CLEAR_EVENTS = 0x0100, 0x0101
@@ -24,7 +24,6 @@ TAG_BASED = 0
 DYNAMIC_CAPACITY_LOG = 4
 NO_TAG = bytes(16)
 SIZE = 4 << 20
-PATIENCE = 60.0
 
 
 def connect_tcp(port: int) -> SerialLink:
