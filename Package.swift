@@ -35,7 +35,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(
-            name: "fmapid", dependencies: ["CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict),
+            name: "fmapid", dependencies: ["CLinux", "CommandInterface", "DeviceModel", "Service", "Store"], swiftSettings: strict
+        ),
         .target(name: "ControlClient", dependencies: ["CLinux", "CXLWire", "MCTP"], swiftSettings: strict),
         .executableTarget(
             name: "fmapictl",

@@ -155,6 +155,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("socket")
     parser.add_argument("--share", action="append", default=[], metavar="HOST=WEIGHT",
+                        type=lambda text: (lambda host, weight: (int(host), float(weight)))(*text.split("=")),
                         help="how much is for a host, against others: 1 is the default, 0 is to have nothing")
     parser.add_argument("--watch", action="store_true", help="go on when all is in balance")
     return parser.parse_args()
@@ -168,9 +169,7 @@ def main(options):
         base, _, length, block = struct.unpack_from("<4Q", device.command(REGIONS, bytes([host, 0, 8, 0])), 4)
         print(f"  host {host}: region 0 at {base:#x}, {length // MIB} MiB in blocks of {block / MIB:g} MiB")
     weights = dict.fromkeys(range(hosts), 1.0)
-    for host, weight in (share.split("=") for share in options.share):
-        weights[int(host)] = float(weight) or 1e-9  # a host of weight 0 gives everything
-
+    weights.update((host, weight or 1e-9) for host, weight in options.share)  # weight 0 gives everything
     stuck = set()  # tags that a host did not take or give: they stay where they are
     while True:
         held = {host: device.extents(host) for host in range(hosts)}

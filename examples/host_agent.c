@@ -223,7 +223,10 @@ int main(int argc, char **argv) {
 
     /* Interrupts of a host's mailbox are notifications here: MSI for the dynamic capacity log. */
     const uint8_t interrupts[5] = {0, 0, 0, 0, 1};
-    if (command(SET_INTERRUPTS, interrupts, sizeof interrupts, answer, &size, NULL)) fail("interrupt policy");
+    if (command(SET_INTERRUPTS, interrupts, sizeof interrupts, answer, &size, NULL)) {
+        fprintf(stderr, "host_agent: %s refuses the interrupt policy of a host: is it the link of one?\n", argv[1]);
+        return 1;
+    }
     /* What an agent before this one accepted. */
     put(request, 4, 24);
     if (command(GET_EXTENTS, request, sizeof request, answer, &size, NULL) || size < 16) fail("extent list");

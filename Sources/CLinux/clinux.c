@@ -29,4 +29,10 @@ bool clinux_identify_file(const char *path, struct clinux_file_identity *identit
     return true;
 }
 
+void clinux_hold_standard_streams(void) {
+    for (int number = 0; number <= 2; number++)
+        // The lowest number that is free is the one that is looked at: those below are held.
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != number) return;
+}
+
 bool clinux_finish_output(void) { return fflush(stdout) == 0 && !ferror(stdout); }

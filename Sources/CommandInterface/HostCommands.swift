@@ -87,7 +87,7 @@ extension CommandProcessor {
         let host = try host(session)
         guard try collect(payload, into: &session.partialAdd) else { return }
         outcome.subject = subject(host, session.partialAdd)
-        if session.partialAdd.isEmpty { outcome.subject.tag = device.tagOfOldestOffer(of: host) }
+        outcome.subject.tag = device.tagOfOldestOffer(of: host, at: session.partialAdd.first?.start)
         try device.answerOffer(host: host, accepted: session.partialAdd)
         session.partialAdd.removeAll(keepingCapacity: session.partialAdd.capacity <= 64)
         outcome.changed = true
@@ -96,7 +96,6 @@ extension CommandProcessor {
     private func subject(_ host: Int, _ list: [DPARange]) -> CommandSubject {
         var subject = CommandSubject()
         subject.host = host
-        subject.tag = list.first.map { device.tag(of: host, at: $0.start) } ?? .none
         subject.bytes = list.reduce(0) { $0 &+ $1.length }
         return subject
     }
@@ -107,6 +106,7 @@ extension CommandProcessor {
         let host = try host(session)
         guard try collect(payload, into: &session.partialRelease) else { return }
         outcome.subject = subject(host, session.partialRelease)
+        if let first = session.partialRelease.first { outcome.subject.tag = device.tag(of: host, at: first.start) }
         try device.release(host: host, ranges: session.partialRelease)
         session.partialRelease.removeAll(keepingCapacity: session.partialRelease.capacity <= 64)
         outcome.changed = true

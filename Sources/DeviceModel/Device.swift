@@ -156,10 +156,12 @@ public struct Device: Sendable {
         return tag(at: extents[Int(entry.slot)].tag)
     }
 
-    /// The tag of what a host is offered, and answers next; none without an offer, or if the FM has forced all of it back.
-    public func tagOfOldestOffer(of host: Int) -> Tag {
+    /// The tag of what a host is offered, and answers next: at `address`, or anywhere. None without an offer, beside it, or if the FM has
+    /// forced it back.
+    public func tagOfOldestOffer(of host: Int, at address: UInt64?) -> Tag {
         guard hosts.indices.contains(host), hosts[host].openOffers > 0 else { return .none }
         for member in hosts[host].offers[hosts[host].firstOffer].members where member.slot >= 0 {
+            if let address, !(member.start..<member.end).contains(address) { continue }
             return tag(at: extents[Int(member.slot)].tag)
         }
         return .none

@@ -191,8 +191,7 @@ public final class Store {
     /// SQLite goes on writing to files that were removed, and nobody would find them again.
     private func checkFiles() throws(StoreError) {
         for file in files where Database.identity(file.path) != file.identity {
-            let error = StoreError("\(file.path) was moved or removed while it was in use: put it back, or restart fmapid")
-            throw Self.error(error, path)
+            throw StoreError("\(file.path) was moved or removed while it was in use: put it back, or restart fmapid")
         }
     }
 

@@ -72,6 +72,7 @@ struct Fmapictl: ParsableCommand {
     var global: GlobalOptions
 
     static func main() {
+        clinux_hold_standard_streams()
         let command: any ParsableCommand
         do {
             command = try parseAsRoot()

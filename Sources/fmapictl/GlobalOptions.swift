@@ -60,6 +60,7 @@ struct GlobalOptions: ParsableArguments {
         switch able.count {
         case 1: return try LinkAddress(parsing: "unix:" + able[0].address(of: target))
         case 0 where instances.isEmpty:
+            guard try given(.fm) == nil, try given(.control) == nil else { throw Instance.notGiven(target) }
             let here = Instance.inDirectory(".", name: ".").flatMap { $0.isRunning ? $0 : nil }
             throw Instance.noneFound(target, below: root, ended: found, here: here)
         case 0: throw Instance.notServed(target, by: instances)

@@ -30,6 +30,8 @@ final class Output {
     let colour: Bool
     /// Members that a document of a failure has beside the error: what was done or seen all the same.
     var context: [JSON.Member] = []
+    /// What is printed is a document on each line.
+    private var isLines = false
 
     init(json: Bool) {
         isJSON = json
@@ -48,6 +50,7 @@ final class Output {
 
     /// Prints one event of a command that stays: a document on a line of its own, or what `text` prints.
     func event(_ json: @autoclosure () -> JSON, _ text: () -> Void) {
+        isLines = true
         if isJSON { print(json().compact) } else { text() }
         // Whoever reads the events reads them as they come.
         fflush(nil)
@@ -72,7 +75,10 @@ final class Output {
 
     /// Tells of a failure: on standard error, and as the JSON document if that is what is printed.
     func fail(_ error: ClientError) {
-        if isJSON { print(JSON.object([JSON.Member("error", error.json)] + context).pretty) }
+        if isJSON {
+            let document = JSON.object([JSON.Member("error", error.json)] + context)
+            print(isLines ? document.compact : document.pretty)
+        }
         Self.error(error.description)
         if case .refused(let refusal) = error, let advice = refusal.advice { Self.error(advice, prefix: "  ") }
     }

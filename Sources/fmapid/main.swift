@@ -1,3 +1,4 @@
+import CLinux
 import CommandInterface
 import DeviceModel
 import Glibc
@@ -69,6 +70,7 @@ func run(_ options: Options) -> Int32 {
     }
 }
 
+clinux_hold_standard_streams()
 do throws(UsageError) {
     switch try Options.parse(Array(CommandLine.arguments.dropFirst()), environment: Systemd.environment) {
     case .help: print(Options.help, terminator: "")

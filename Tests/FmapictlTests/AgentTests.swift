@@ -118,12 +118,24 @@ import Testing
     ])
     func anOfferThatIsAnsweredIsCleared(_ refusal: Refusal) throws {
         host.post(.addCapacity, Self.extents(0, 1))
+        host.post(.addCapacity, Self.extents(3, 1))
         host.refusal = refusal
         var agent = agent()
         var notices: [LogItem] = []
         let offer = try #require(try agent.nextOffer(until: Self.soon, notices: &notices))
         #expect(try agent.answer(offer, accepting: offer.item.ranges) == nil)
-        #expect(host.logLength == 0)
+        #expect(host.logLength == 1)
+    }
+
+    /// Nobody can take them any more, as no record tells of them; the one that is seen is taken.
+    @Test func offersThatStandInTheWayAreRejected() throws {
+        host.post(.addCapacity, Self.extents(0, 1))
+        host.unseenOffers = 3
+        var agent = agent()
+        var notices: [LogItem] = []
+        let offer = try #require(try agent.nextOffer(until: Self.soon, notices: &notices))
+        #expect(try agent.answer(offer, accepting: offer.item.ranges) == Self.extents(0, 1))
+        #expect(host.unseenOffers == 0 && host.logLength == 0)
     }
 
     @Test func aWithdrawnOfferAddsNothing() throws {

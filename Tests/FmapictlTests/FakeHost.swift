@@ -14,6 +14,8 @@ final class FakeHost: @unchecked Sendable {
     private var overflow = false
     /// What 4802h answers instead of Success.
     var refusal: Refusal?
+    /// Open offers, older than those in the log, whose records were cleared.
+    var unseenOffers = 0
     /// An answer to an offer adds nothing: the FM withdrew it.
     var isWithdrawn = false
 
@@ -71,6 +73,11 @@ final class FakeHost: @unchecked Sendable {
         case .addDynamicCapacityResponse:
             if let refusal { return [request.answer(code: refusal.code, reason: refusal.reason)] }
             let ranges = ranges(request.payload)
+            if unseenOffers > 0 {
+                guard ranges.isEmpty else { return [request.answer(code: .invalidPhysicalAddress, reason: .extentOutsideOffer)] }
+                unseenOffers -= 1
+                return [request.answer()]
+            }
             sent.append((request.header.opcode, ranges))
             if !isWithdrawn { held += ranges.map { Extent(start: $0.start, length: $0.length, tag: Tag(1)) } }
             return [request.answer()]

@@ -132,6 +132,9 @@ bool clinux_identify_file(const char *path, struct clinux_file_identity *identit
 // cannot do so. For that, a keeper stands between: `*process` is the keeper, which ends when and as the program does, and ignores what
 // else the group is sent. `arguments` ends with NULL. Answers 0 or an error number.
 int clinux_spawn(char *const arguments[], const int streams[3], int *process);
+// Opens /dev/null, for reading, in the place of those of the descriptors 0 to 2 that are closed: otherwise the next file or socket would
+// be opened there, and texts for people written into it.
+void clinux_hold_standard_streams(void);
 // Writes what standard output still holds; false if that, or anything before it, was not taken.
 bool clinux_finish_output(void);
 // Raises the soft limit of descriptors to the hard one, and returns it.

@@ -101,7 +101,10 @@ extension HostAgent {
         while true {
             let reading = try read()
             if reading.hasOverflowed { try report(.overflow) }
-            for item in reading.items { try handle(item, policy, &mappings, report) }
+            for (index, item) in reading.items.enumerated() {
+                let isLast = !reading.hasMore && !reading.hasOffer(behind: index)
+                try handle(PendingOffer(item: item, before: [], isLast: isLast), policy, &mappings, report)
+            }
             if policy.maps, reading.hasOverflowed { try mappings.update(&link, report) }
             if reading.items.isEmpty {
                 guard reading.hasMore else { return }
@@ -110,15 +113,17 @@ extension HostAgent {
         }
     }
 
+    /// Handles an item of the log, which may be an offer.
     private mutating func handle(
-        _ item: LogItem, _ policy: Policy, _ mappings: inout AgentMappings,
+        _ offer: PendingOffer, _ policy: Policy, _ mappings: inout AgentMappings,
         _ report: (AgentEvent) throws(ClientError) -> Void
     ) throws(ClientError) {
+        let item = offer.item
         switch item.type {
         case .addCapacity:
             guard try !isAnswered(item) else { return try clear([item]) }
             let ranges = try policy.decide(item)
-            guard let accepted = try answer(PendingOffer(item: item, before: []), accepting: ranges) else {
+            guard let accepted = try answer(offer, accepting: ranges) else {
                 return try report(.offerGone(item))
             }
             switch (ranges.isEmpty, accepted.isEmpty) {

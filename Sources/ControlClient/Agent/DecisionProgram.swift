@@ -23,17 +23,19 @@ public struct DecisionProgram: Sendable {
 
     /// Why `path`, which is looked for in PATH if there is no slash in it, cannot be run; nil if it looks as if it could.
     public static func obstacle(_ path: String) -> String? {
+        guard !path.isEmpty else { return systemText(ENOENT) }
         var places = [path]
-        // The variable is copied at once, and nothing here changes the environment.
-        if !path.contains("/"), let value = unsafe getenv("PATH") {
-            places = unsafe String(cString: value).split(separator: ":").map { $0 + "/" + path }
+        if !path.contains("/") {
+            // The variable is copied at once, and nothing here changes the environment. An empty place is the current directory.
+            let value = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/bin:/usr/bin"
+            places = value.split(separator: ":", omittingEmptySubsequences: false).map { ($0.isEmpty ? "." : $0) + "/" + path }
         }
         var code = ENOENT
         for place in places {
             var status = stat()
             // The paths are strings that end in zero for the calls; the status is a local variable.
             guard unsafe stat(place, &status) == 0 else {
-                if errno != ENOENT { code = errno }
+                if errno == EACCES { code = errno }
                 continue
             }
             let isProgram = unsafe access(place, X_OK) == 0

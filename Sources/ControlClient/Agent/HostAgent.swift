@@ -21,6 +21,8 @@ public struct HostAgent: ~Copyable {
         var hasMore: Bool
         /// Records were lost.
         var hasOverflowed: Bool
+
+        func hasOffer(behind index: Int) -> Bool { items[(index + 1)...].contains { $0.type == .addCapacity } }
     }
 
     /// Reads the head of the log and leaves it as it is.
@@ -58,6 +60,8 @@ public struct HostAgent: ~Copyable {
         public let item: LogItem
         /// Older items, which the answer clears as well.
         public let before: [LogItem]
+        /// The log has no offer behind it.
+        public let isLast: Bool
     }
 
     /// Waits for the oldest offer; nil after the deadline. Items that had to be cleared to find it are appended to `notices`.
@@ -70,7 +74,10 @@ public struct HostAgent: ~Copyable {
             let reading = try read()
             if let index = reading.items.firstIndex(where: { $0.type == .addCapacity }) {
                 let offer = reading.items[index]
-                if try !isAnswered(offer) { return PendingOffer(item: offer, before: Array(reading.items[..<index])) }
+                let isLast = !reading.hasMore && !reading.hasOffer(behind: index)
+                if try !isAnswered(offer) {
+                    return PendingOffer(item: offer, before: Array(reading.items[..<index]), isLast: isLast)
+                }
                 notices += reading.items[..<index]
                 try clear(reading.items[...index])
             } else if !reading.items.isEmpty, reading.hasMore {
@@ -100,17 +107,21 @@ public struct HostAgent: ~Copyable {
     /// by accepting all of it, and ended before the records were cleared; they are cleared now.
     public mutating func answer(_ offer: PendingOffer, accepting ranges: [DPARange]) throws(ClientError) -> [Extent]? {
         let items = offer.before + [offer.item]
-        do {
-            try link.answerOffer(ranges)
-        } catch .refused(let refusal) where refusal.status == Refusal.Reason.noOpenOffer.rawValue {
-            try clear(items)
-            return nil
-        } catch .refused(let refusal)
-            where refusal.status == Refusal.Reason.extentOutsideOffer.rawValue && ranges.allSatisfy(offer.item.covers)
-        {
-            // The oldest open offer is another one.
-            try clear(items)
-            return nil
+        while true {
+            do {
+                try link.answerOffer(ranges)
+                break
+            } catch .refused(let refusal) where refusal.status == Refusal.Reason.noOpenOffer.rawValue {
+                try clear(items)
+                return nil
+            } catch .refused(let refusal)
+                where refusal.status == Refusal.Reason.extentOutsideOffer.rawValue && ranges.allSatisfy(offer.item.covers)
+            {
+                // The oldest open offer is another one. If no record tells of it, nobody will ever take it, and it stands in the way.
+                if offer.isLast, try rejectUnseen() { continue }
+                try clear(items)
+                return nil
+            }
         }
         try clear(items)
         return ranges.isEmpty ? [] : try held(in: ranges)

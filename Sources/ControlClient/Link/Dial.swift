@@ -33,7 +33,7 @@ enum Dial {
             case EPROTOTYPE: "The socket is of the other type: use unix:, which finds out."
             default: ""
             }
-        let text = "cannot connect to \(address): \(systemText(code))"
+        let text = "cannot connect to \(printable(address.description)): \(systemText(code))"
         return .unreachable(advice.isEmpty ? text : text + ". " + advice)
     }
 
@@ -52,7 +52,8 @@ enum Dial {
     /// No service links use datagrams, so a datagram socket is told EPROTOTYPE (unix(7)) where one is, and it does not notice:
     /// systemd starts nothing.
     static func isLeftOver(_ path: String) -> Bool {
-        guard path.utf8.count <= LinkAddress.longestPath, let probe = try? socket(AF_UNIX, SOCK_DGRAM) else { return false }
+        guard path.utf8.count <= LinkAddress.longestPath, Instance.isSocket(path), let probe = try? socket(AF_UNIX, SOCK_DGRAM)
+        else { return false }
         return connect(probe, to: path) == ECONNREFUSED
     }
 

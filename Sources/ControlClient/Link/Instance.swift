@@ -83,7 +83,7 @@ public struct Instance: Equatable, Sendable {
     /// Entries of a directory that are looked at.
     private static let mostEntries = 4096
 
-    private static func isSocket(_ path: String) -> Bool {
+    static func isSocket(_ path: String) -> Bool {
         var status = stat()
         // The status is a local variable.
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK

@@ -25,6 +25,16 @@ extension Instance {
         return .unreachable("no fmapid is running: \(why)\(left)\(found)\n\(start)")
     }
 
+    /// Other links were given, and nothing says where this one is.
+    public static func notGiven(_ target: LinkTarget) -> ClientError {
+        let file = target.socketName
+        let role =
+            if case .host(let number) = target { "host\(number)=host:\(number),packet" } else { "\(target)=\(target),packet" }
+        return .unreachable(
+            "nothing says where the link of \(target) is: set \(target.environmentVariable), or give \(target.option). "
+                + "A service that has none is started with --listen \(role),unix:\(file) as well")
+    }
+
     /// Instances run, but none has the link.
     public static func notServed(_ target: LinkTarget, by instances: [Instance]) -> ClientError {
         let ways = instances.map { $0.more(target) }.joined(separator: ", or ")

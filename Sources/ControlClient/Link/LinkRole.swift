@@ -6,23 +6,19 @@ extension Link {
     mutating func explained(_ refusal: DeviceRefusal) -> DeviceRefusal {
         guard let (target, address) = origin else { return refusal }
         var refusal = refusal
-        let found = role()
-        guard found != target.role else { return refusal }
-        let needed = "\(target.role.words) is needed"
-        refusal.facts = found.map { "\(address) is \($0.words), and \(needed)" } ?? "\(needed), and \(address) is another one"
+        guard let found = try? role(), found != target.role else { return refusal }
+        refusal.facts = "\(address) is \(found.words), and \(target.role.words) is needed"
         refusal.ownAdvice = "say where that is with \(target.option) or \(target.environmentVariable), or give --instance NAME"
         return refusal
     }
 
     /// The role of the link, by a command that only links of that role serve and that changes nothing; nil if none is.
-    private mutating func role() -> LinkRole? {
+    private mutating func role() throws(ClientError) -> LinkRole? {
         let probes: [(LinkRole, Opcode, [UInt8])] = [
             (.fm, .getMCTPEventInterruptPolicy, []), (.host, .getEventInterruptPolicy, []),
             (.control, .listLinks, [0, 0, 0, 0, 1, 0, 0, 0]),
         ]
-        for (role, opcode, payload) in probes where (try? exchange(opcode, payload))?.header.returnCode == .success {
-            return role
-        }
+        for (role, opcode, payload) in probes where try exchange(opcode, payload).header.returnCode == .success { return role }
         return nil
     }
 }

@@ -26,7 +26,8 @@ public struct MemoryPool: Sendable, Equatable {
     public static func read(_ link: inout Link) throws(ClientError) -> MemoryPool? {
         do throws(ClientError) {
             return try link.hasPool() ? try CapacityMap(&link).pool : nil
-        } catch .refused(let refusal) where refusal.codeValue == ReturnCode.unsupported.rawValue {
+        } catch .refused {
+            // Another device than fmapid: what it refuses, and how, is its own business.
             return nil
         }
     }

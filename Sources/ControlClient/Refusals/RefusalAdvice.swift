@@ -9,10 +9,12 @@ struct RefusalAdvice {
     /// Nil if there is nothing better to say than the reason's own advice.
     func text(_ reason: Refusal.Reason, _ link: inout Link) throws(ClientError) -> String? {
         switch reason {
-        case .backendBusy: try freeing(&link)
+        case .backendBusy, .backendInUse: try freeing(&link)
         case .extentOnlyOffered: try withdrawing(&link).map { "wait for the host's answer, or withdraw the offer: \($0)" }
         case .tagHasNoBackend: creating
-        case .tagInUse: sharing
+        case .tagInUse: try sharing(&link)
+        case .notAccepted:
+            subject.host.map { "'fmapictl host \($0) list' shows what the host has, 'fmapictl host \($0) accept' takes an offer" }
         case .eventLogFull:
             subject.host.map {
                 "let its agent run: 'fmapictl host \($0) run --policy accept', or 'fmapictl host \($0) accept --all'"
@@ -25,7 +27,9 @@ struct RefusalAdvice {
 
     /// The tag as a word of a command line: as it was called, unless a shell would take that apart.
     private func word(_ tag: Tag) -> String {
-        guard let text = subject.tagText, tag == subject.tag, text.utf8.allSatisfy(Self.isPlain) else { return tag.description }
+        guard let text = subject.tagText, tag == subject.tag, !text.hasPrefix("-"), text.utf8.allSatisfy(Self.isPlain) else {
+            return tag.description
+        }
         return text
     }
 
@@ -56,7 +60,8 @@ struct RefusalAdvice {
         guard let host = subject.host else { return nil }
         let all = try link.hostExtents(of: host)
         let begin = "'fmapictl release --from \(host)"
-        if let tag = subject.tag, !all.contains(where: { $0.extent.tag == tag && $0.state != .offered }) {
+        let ofTag = all.filter { $0.extent.tag == subject.tag }
+        if let tag = subject.tag, !ofTag.isEmpty, ofTag.allSatisfy({ $0.state == .offered }) {
             return "\(begin) --tag \(word(tag)) --forced'"
         }
         let meant = all.first { item in
@@ -69,9 +74,13 @@ struct RefusalAdvice {
         return "\(begin) --extent \(address(extent.start)),\(size(extent.length))\(tag) --forced'"
     }
 
-    private var sharing: String? {
-        guard let host = subject.host, let tag else { return nil }
-        return "take another tag, or share this one: 'fmapictl add --to \(host) --share --tag \(word(tag))'"
+    private func sharing(_ link: inout Link) throws(ClientError) -> String? {
+        guard let host = subject.host, let tag, let info = try link.tags().entries.first(where: { $0.tag == tag }) else {
+            return nil
+        }
+        guard !info.pending[Int(host)], !info.references[Int(host)] else { return "take another tag: host \(host) has this one" }
+        return
+            "take another tag, or share this one, if it lies in a region for that: 'fmapictl add --to \(host) --share --tag \(word(tag))'"
     }
 
     private var creating: String? {

@@ -61,6 +61,7 @@ extension AgentCommand {
             case .forcedCapacityRelease:
                 out.line("the FM took \(Size.text(item.length)):", .bad)
                 out.table(.extents([(0, item.extents)], withHost: false))
+            case .addCapacity: out.line("an offer of \(Size.text(item.length)) that was answered before", .faint)
             case .regionConfigurationUpdated: out.line("region \(item.region) was configured anew", .attention)
             default: out.line("an event of an unknown kind", .attention)
             }

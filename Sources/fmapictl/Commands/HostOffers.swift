@@ -45,7 +45,8 @@ extension AgentCommand {
             let isWithdrawn = !ranges.isEmpty && accepted.isEmpty
             reports.append(OfferReport(offer: offer.item, accepted: accepted, before: offer.before, isWithdrawn: isWithdrawn))
             notices += offer.before
-            guard all else { break }
+            // Behind a withdrawn offer a live one may wait.
+            guard all || isWithdrawn else { break }
             deadline = Deadline(in: .zero)
         }
         notice.end()

@@ -61,7 +61,7 @@ struct Demo: ToolCommand {
         play.stage.say(
             """
             That was the main job, in \(seconds) s. The instance and its directory are gone. README.md shows the same by hand; \
-            'fmapictl map', 'watch' and 'trace' show a device at work.\(pace == .slow ? "" : " 'fmapictl demo --slow' leaves time to read.")
+            'fmapictl map', 'fmapictl watch' and 'fmapictl trace' show a device at work.\(pace == .slow ? "" : " 'fmapictl demo --slow' leaves time to read.")
             """)
     }
 }
