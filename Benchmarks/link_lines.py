@@ -1,19 +1,17 @@
-"""Lines 1, 2 and 7: what a command costs from one end of a socket to the other."""
+"""Lines 1 and 2: what a command costs from one end of a socket to the other."""
 
 from __future__ import annotations
 
 import statistics
-import threading
 from pathlib import Path
 
 import callgrind
 import programs
 from callgrind import Callgrind
 from programs import ONE_CPU, TWO_CPUS, WORK, Server, run, run_json
-from messages import KINDS, TYPES, answer, request, requests
-from table import Row, limit_row, ratio_row
+from messages import GET_DCD_INFO, IDENTIFY, KINDS, TYPES, answer, request, requests
+from table import Row, ratio_row
 
-IDENTIFY, GET_DCD_INFO = 0x0001, 0x5600
 DEVICE = ["--static", "4GiB"]
 
 
@@ -104,33 +102,3 @@ def line1(quick: bool) -> list[Row]:
 
 def line2(quick: bool) -> list[Row]:
     return throughput(quick, *(1, 20) if quick else (7, 250), [("2", 1, 8, 0.8), ("2", 16, 8, 0.8)])
-
-
-def line7(quick: bool) -> list[Row]:
-    """A command that reads, sent at random times about a millisecond apart, while another link commits without pause."""
-    rounds, milliseconds = (1, 100) if quick else (7, 2000)
-    alone, beside, commits = [], [], []
-    with programs.fmapid(*DEVICE, "--event-log-size", "65535", durable=True) as server:
-        path, message = server.socket("fm.packet"), request("packet", GET_DCD_INFO)
-        host = server.socket("host0.packet")
-        # Its contents change while others commit; its size does not, and the first answer comes before they begin.
-        read = [path, "seqpacket", 1, 1, milliseconds, answer(path, "packet", message), message.hex(), "--every", 1000]
-        for _ in range(rounds):
-            alone.append(run_json("load", *read))
-            writer: dict = {}
-            thread = threading.Thread(
-                target=lambda: writer.update(run_json("cycle", path, host, 1, 1, 1, milliseconds + 300))
-            )
-            thread.start()
-            beside.append(run_json("load", *read))
-            thread.join()
-            # The writer's steps while nobody else was served would be shorter by what a read costs, some microseconds.
-            commits.append(writer["p50"])
-    commit = statistics.median(commits)
-    mine = statistics.median(result["p99"] for result in alone)
-    p50, p99 = (statistics.median(result[key] for result in beside) for key in ("p50", "p99"))
-    details = {"commit_ns": commit, "p99_alone_ns": mine}
-    return [
-        limit_row("7", "read beside commits, p50 (goal: one commit)", p50 / 1000, "µs", commit / 1000, **details),
-        limit_row("7", "the same, p99 (goal: two commits + p99 alone)", p99 / 1000, "µs", (2 * commit + mine) / 1000, **details),
-    ]

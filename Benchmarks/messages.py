@@ -8,6 +8,8 @@ import programs  # noqa: F401  (its search path has the peer)
 from fmapid_peer import CCI, FM_API, PACKET_PAYLOAD, PATIENCE, SERIAL_PAYLOAD, encode_command
 from mctp import FrameDecoder, Message, Packet, encode_frame, fragments
 
+IDENTIFY, GET_DCD_INFO = 0x0001, 0x5600
+
 KINDS = {"packet": socket.SOCK_SEQPACKET, "stream": socket.SOCK_STREAM}
 TYPES = {"packet": "seqpacket", "stream": "stream"}
 

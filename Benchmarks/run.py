@@ -24,7 +24,7 @@ LINES = {
     "4": inprocess_lines.line4,
     "5": inprocess_lines.line5,
     "6": durable_lines.line6,
-    "7": link_lines.line7,
+    "7": durable_lines.line7,
     "8": inprocess_lines.line8,
     "9": footprint_lines.line9,
     "10": footprint_lines.line10,

@@ -4,7 +4,8 @@
 //
 // DRAIN is how many datagrams it takes from a socket at a time: as many as its peer keeps in flight, so that it never asks a
 // socket in vain. A stream is read once and answered with one write. "inherited" takes the listening socket 3, as systemd
-// passes it. With FILE, each request is appended to it and on the disk before the answer to a datagram leaves.
+// passes it. With FILE, each request is appended to it and on the disk before the answer to a datagram leaves;
+// datagrams of another size than REQUEST-SIZE are answered at once, as commands are that change nothing.
 #include "bench.h"
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -21,7 +22,7 @@ static int serve_datagrams(int fd, int drain) {
         ssize_t n = recv(fd, in, sizeof in, MSG_DONTWAIT);
         if (n < 0 && errno == EAGAIN) return 1;
         if (n <= 0) return 0;
-        if (file >= 0 && (write(file, in, record) != record || fdatasync(file))) die("append");
+        if (file >= 0 && (size_t)n == request && (write(file, in, record) != record || fdatasync(file))) die("append");
         if (send(fd, out, answer, MSG_NOSIGNAL) != (ssize_t)answer) return 0;
     }
     return 1;
