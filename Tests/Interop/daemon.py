@@ -17,7 +17,9 @@ from pathlib import Path
 from fmapid_peer import PATIENCE, Link, Peer
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("FMAPID", ROOT / ".build/debug/fmapid"))
+# Absolute: many tests have directories of their own.
+BINARY = Path(os.environ.get("FMAPID", ROOT / ".build/debug/fmapid")).absolute()
+TOOL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl")).absolute()
 DEVICE = ["--lazy", "4GiB", "--regions", "1", "--hosts", "2"]
 
 

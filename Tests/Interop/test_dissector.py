@@ -16,14 +16,13 @@ import time
 import unittest
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 
 from captures import (
     DISSECTOR, LINKTYPE_ETHERNET, TSHARK, Dissected, Field, Recorder, dissect, frame_bytes, hex2pcap, number, read_pcap,
     run_tshark, tcp_segments,
 )  # fmt: skip
 from corpus import COMMANDS, EFFECTS_LOG, ROLES, Command
-from daemon import BINARY, PATIENCE, ROOT, Daemon
+from daemon import PATIENCE, ROOT, TOOL, Daemon
 from fmapid_peer import CCI, Peer, connect_packet, connect_serial
 from hostile import *
 from mctp import Message, encode_frame, fragments
@@ -33,7 +32,6 @@ MESSAGE_AT = 20 + 4 + 1
 """Where a CCI message begins in a frame: behind the SLL2 header, the MCTP header and the message type."""
 PAYLOAD_AT = MESSAGE_AT + 12
 
-FMAPICTL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
 needs_tshark = unittest.skipUnless(shutil.which(TSHARK), "tshark is not installed")
 
 
@@ -565,13 +563,13 @@ class ConversationTest(unittest.TestCase):
                 found_codes = [number(show) for message in answers for show in message.all("cxl.return_code")]
                 self.assertEqual(found_codes[:3], codes)
 
-    @unittest.skipUnless(FMAPICTL.exists(), "fmapictl is not built")
+    @unittest.skipUnless(TOOL.exists(), "fmapictl is not built")
     def test_trace(self):
         """The capture that fmapictl writes: the same messages, their links and ways."""
         file = self.daemon.path / "trace.pcap"
         self.daemon.wait_for("control")
         trace = subprocess.Popen(
-            [FMAPICTL, "--control", self.daemon.path / "control", "trace", "--pcap", file],
+            [TOOL, "--control", self.daemon.path / "control", "trace", "--pcap", file],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         self.addCleanup(trace.kill)

@@ -1,17 +1,14 @@
 """The pages under docs/: their examples run as they stand there, and their links lead somewhere."""
 
-import os
 import re
 import socket
 import subprocess
 import sys
 import tempfile
 import unittest
-from pathlib import Path
 
-from daemon import BINARY, PATIENCE, ROOT
+from daemon import BINARY, PATIENCE, ROOT, TOOL
 
-TOOL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
 MARK = r"<!-- example: run by Tests/Interop/test_documents\.py[^>]*-->\n```{language}\n(.*?)```"
 WAITS = "until fmapictl info > /dev/null 2>&1; do kill -0 %1 && sleep 0.05; done\n"
 

@@ -6,9 +6,8 @@ import re
 import subprocess
 import tempfile
 import unittest
-from pathlib import Path
 
-from daemon import BINARY, PATIENCE, ROOT
+from daemon import BINARY, PATIENCE, ROOT, TOOL
 
 
 class ReadmeTest(unittest.TestCase):
@@ -62,8 +61,6 @@ class AgentTest(unittest.TestCase):
 class ManualTest(unittest.TestCase):
     """The examples of fmapictl(1), all of them in their order, against the service that they begin with."""
 
-    TOOL = os.environ.get("FMAPICTL", BINARY.parent / "fmapictl")
-
     def blocks(self) -> list[str]:
         page = (ROOT / "man" / "fmapictl.1").read_text()
         section = re.search(r"^\.Sh EXAMPLES\n(.*?)^\.Sh ", page, re.M | re.S)[1]
@@ -76,10 +73,10 @@ class ManualTest(unittest.TestCase):
         commands = ["".join(re.sub(r"^\$ ", "", block, flags=re.M)) for block in examples]
         with tempfile.TemporaryDirectory(prefix="fmapid-manual-") as directory:
             script = f"""
-            export PATH={Path(self.TOOL).parent}:{BINARY.parent}:$PATH FMAPICTL_DIRECTORY={directory}
+            export PATH={TOOL.parent}:{BINARY.parent}:$PATH FMAPICTL_DIRECTORY={directory}
             {service.rstrip()} &
             service=$!
-            until fmapictl info > /dev/null 2>&1; do kill -0 $service && sleep 0.05; done
+            until fmapictl info > /dev/null 2>&1; do kill -0 $service; sleep 0.05; done
             """
             # Each example has its own shell, as far as jobs go, and may not leave one behind.
             for block in commands:
@@ -95,7 +92,7 @@ class ManualTest(unittest.TestCase):
             self.assertIn(f"\n{line}\n", result.stdout)
 
     def test_every_command_has_an_example(self):
-        help = json.loads(subprocess.run([self.TOOL, "--experimental-dump-help"], capture_output=True, check=True).stdout)
+        help = json.loads(subprocess.run([TOOL, "--experimental-dump-help"], capture_output=True, check=True).stdout)
 
         def leaves(command, path):
             children = [child for child in command.get("subcommands", []) if child["commandName"] != "help"]

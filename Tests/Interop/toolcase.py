@@ -10,9 +10,8 @@ import time
 import unittest
 from pathlib import Path
 
-from daemon import BINARY, PATIENCE, Daemon, next_line
+from daemon import PATIENCE, TOOL, Daemon, next_line
 
-TOOL = Path(os.environ.get("FMAPICTL", BINARY.parent / "fmapictl"))
 LISTENERS = [
     "--listen", "fm=fm,serial,unix:{dir}/fm.sock", "--listen", "control=control,packet,unix:{dir}/control.sock",
     "--listen", "host0=host:0,packet,unix:{dir}/host0.sock", "--listen", "host1=host:1,packet,unix:{dir}/host1.sock",
