@@ -17,6 +17,17 @@ public enum Size {
         return bytes(digits, shift)
     }
 
+    /// What to say to somebody whose `text` is no size but nearly one (`1GB`, `1gib`): `; did you mean 1GiB?`, or nothing.
+    public static func suggestion(for text: some StringProtocol) -> String {
+        let digits = text.prefix { $0 >= "0" && $0 <= "9" || $0 == "." }
+        let unit = text[digits.endIndex...].drop { $0 == " " }.uppercased()
+        guard let letter = unit.first, let meant = units.first(where: { $0.name.first == letter }),
+            ["", "B", "IB"].contains(unit.dropFirst())
+        else { return "" }
+        let size = digits + meant.name
+        return size != text && parse(size) != nil ? "; did you mean \(size)?" : ""
+    }
+
     private static func hexadecimal(_ digits: some StringProtocol) -> UInt64? {
         guard let first = digits.utf8.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-") else { return nil }
         return UInt64(digits, radix: 16)

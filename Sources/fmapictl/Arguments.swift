@@ -28,7 +28,9 @@ struct SizeArgument {
     let bytes: UInt64
 
     init(parsing text: String) throws {
-        guard let bytes = Size.parse(text), bytes > 0 else { throw ClientError.usage("a size is \(Size.form), and not 0") }
+        guard let bytes = Size.parse(text), bytes > 0 else {
+            throw ClientError.usage("a size is \(Size.form), and not 0\(Size.suggestion(for: text))")
+        }
         self.bytes = bytes
     }
 }
@@ -63,7 +65,7 @@ struct AddressArgument {
 
     init(parsing text: String) throws {
         guard let value = Size.parseAddress(text) else {
-            throw ClientError.usage("an address is 0x10000000, 10000000h, or \(Size.form)")
+            throw ClientError.usage("an address is 0x10000000, 10000000h, or \(Size.form)\(Size.suggestion(for: text))")
         }
         self.value = value
     }

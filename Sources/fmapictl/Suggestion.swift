@@ -22,13 +22,13 @@ enum Suggestion {
 
     private static func name(_ command: any ParsableCommand.Type) -> String { command._commandName }
 
-    /// The name with the fewest letters to add and remove, and with most of them right.
+    /// The name with the fewest letters to add and remove, and with most of them right; of a short one, two may have changed places.
     private static func nearest(to text: String, among names: [String]) -> String? {
         // No command's name is nearly as long, and the comparison takes the square of the length.
         guard text.count <= 32 else { return nil }
         let distances = names.map { (name: $0, distance: $0.difference(from: text).count) }
         guard let best = distances.min(by: { $0.distance < $1.distance }), best.distance > 0,
-            best.distance <= max(1, text.count / 2)
+            best.distance <= max(2, text.count / 2)
         else { return nil }
         return best.name
     }

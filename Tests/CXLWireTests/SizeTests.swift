@@ -33,6 +33,19 @@ import Testing
         #expect(Size.parse(text) == nil)
     }
 
+    @Test(arguments: [
+        ("1GB", "1GiB"), ("1gb", "1GiB"), ("1g", "1GiB"), ("1.5 GB", "1.5GiB"), ("256mib", "256MiB"), ("4  TiB", "4TiB"),
+        ("8kB", "8KiB"),
+    ])
+    func suggests(text: String, meant: String) {
+        #expect(Size.suggestion(for: text) == "; did you mean \(meant)?")
+    }
+
+    @Test(arguments: ["", "G", "1", "1B", "1XB", "gb", "1.GB", "99999999999999999999GB", "1.3gb", "1GBs", "-1GB", "one", "1GiB"])
+    func suggestsNothing(text: String) {
+        #expect(Size.suggestion(for: text) == "")
+    }
+
     @Test(
         arguments: [
             (0, "0 B"), (1, "1 B"), (1023, "1023 B"), (1024, "1 KiB"), (1280, "1.25 KiB"), (1792, "1.75 KiB"),

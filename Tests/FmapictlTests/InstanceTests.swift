@@ -93,7 +93,7 @@ import Testing
             Instance(name: "b\u{1B}", directory: "/run/fmapid/b\u{1B}", targets: [.fm, .control]),
         ])
         #expect(error.exitCode == 2)
-        #expect(error.description.contains("  fmapid  /run/fmapid: fm\n  b\\u{1b}"))
+        #expect(error.description.contains("  fmapid   /run/fmapid: fm\n  b\\u{1b}"))
     }
 }
 

@@ -75,6 +75,28 @@ import Testing
     }
 }
 
+@Suite struct ColumnsTests {
+    @Test(arguments: [
+        ("", 0), ("name", 4), ("é", 1), ("e\u{301}", 1), ("名", 2), ("ｗｉｄｅ", 8), ("한글", 4), ("🙂", 2), ("…·│█", 4), ("a名b", 4),
+    ])
+    func counts(text: String, columns: Int) {
+        #expect(text.columns == columns)
+    }
+
+    @Test func cutsBeforeAWideCharacterThatDoesNotFit() {
+        #expect("名前".prefix(columns: 3) == "名")
+        #expect("名前".prefix(columns: 1) == "")
+        #expect("名前と番号".shortened(to: 8, mark: "…") == "名前と…")
+        #expect("名前".shortened(to: 4, mark: "…") == "名前")
+        #expect("名前".padded(to: 6, .right) == "  名前")
+        var line = StyledLine("a", .good)
+        line.append("名前")
+        line.append("b", .bad)
+        #expect(line.count == 6)
+        #expect((1...6).map { line.cut(to: $0, mark: "…").plain } == ["…", "a…", "a…", "a名…", "a名…", "a名前b"])
+    }
+}
+
 @Suite struct TableTests {
     @Test func alignsColumns() {
         var table = Table([.init("N", .right), .init("NAME"), .init("SIZE", .right), .init("LAST")])
@@ -88,6 +110,14 @@ import Testing
                 "100  longer     1 B",
                 "  7                  y",
             ])
+    }
+
+    /// The name takes three columns more than it has characters.
+    @Test func wideCharactersAreTwoColumns() {
+        var table = Table([.init("NAME"), .init("SIZE", .right)])
+        table.add("データ", "1 B")
+        table.add("e\u{301}te\u{301}", "2 B")
+        #expect(table.lines(colour: false) == ["NAME    SIZE", "データ   1 B", "e\u{301}te\u{301}      2 B"])
     }
 
     @Test func coloursDoNotMoveColumns() {

@@ -311,7 +311,7 @@ class HelpTest(ToolTest):
     def test_suggestions(self):
         table = {
             "hots": "fmapictl host", "hots 0 list": "fmapictl host", "host 0 lst": "fmapictl host 0 list", "evnts": "fmapictl events",
-            "backend crate": "fmapictl backend create", "--fm x relase": "fmapictl release", "xyzzy": None, "info host": None,
+            "backend crate": "fmapictl backend create", "--fm x relase": "fmapictl release", "mpa": "fmapictl map", "xyzzy": None, "info host": None,
         }  # fmt: skip
         for line, meant in table.items():
             with self.subTest(line):

@@ -85,10 +85,10 @@ extension Instance {
     }
 
     private static func table(_ instances: [Instance]) -> String {
-        let width = instances.map(\.name.count).max() ?? 0
-        return instances.map { instance in
-            let padding = String(repeating: " ", count: width - instance.name.count)
-            return "  \(printable(instance.name))\(padding)  \(printable(instance.directory)): \(instance.list)"
+        let names = instances.map { printable($0.name) }
+        let width = names.map(\.columns).max() ?? 0
+        return zip(names, instances).map { name, instance in
+            "  \(name.padded(to: width))  \(printable(instance.directory)): \(instance.list)"
         }.joined(separator: "\n")
     }
 

@@ -50,7 +50,7 @@ struct MapLegend {
         let roomBesideBackends = room - (backends.map { $0 + 2 } ?? 0)
         let hasBackends = backends != nil && roomBesideBackends >= Self.leastTag
         let names = self.names(shown, room: max(Self.leastTag, hasBackends ? roomBesideBackends : room))
-        widths.tag = max(3, names.map(\.count).max() ?? 0)
+        widths.tag = max(3, names.map(\.columns).max() ?? 0)
         var heading = StyledLine("KEY  TAG", .heading)
         heading.pad(to: 5 + widths.tag + 2 + widths.size - 4)
         heading.append("SIZE  STATE", .heading)
@@ -96,7 +96,7 @@ struct MapLegend {
             short ? [8, 13, 18, 23, 36].first { count in Set(texts.map { $0.prefix(count) }).count == texts.count } ?? 36 : 36
         return zip(uses, texts).map { use, text in
             let name = use.name ?? (text.count > digits ? text.prefix(digits) + style.ellipsis : text)
-            return name.count <= room ? name : name.prefix(room - style.ellipsis.count) + style.ellipsis
+            return name.shortened(to: room, mark: style.ellipsis)
         }
     }
 
@@ -144,10 +144,10 @@ extension TaggedBackend {
 }
 
 extension TagUse {
-    /// Who does what with it, in at most `width` characters.
+    /// Who does what with it, in at most `width` columns.
     func states(cut width: Int) -> String {
         let order: [ExtentState] = [.accepted, .releasing, .offered]
         let text = order.compactMap { state in hosts[state].map { state.phrase(ranges($0)) } }.joined(separator: "; ")
-        return text.count <= width ? text : text.prefix(width - 1) + "…"
+        return text.shortened(to: width, mark: "…")
     }
 }

@@ -212,8 +212,8 @@ public struct MapSVG {
     private func backendWords(_ use: TagUse) -> String {
         let kind = use.backend?.words
         guard let name = use.name else { return kind ?? "" }
-        let room = Self.longestBackend - (kind.map { $0.count + 2 } ?? 0)
-        let short = name.count <= room ? name : name.prefix(max(1, room - 1)) + "…"
+        let room = Self.longestBackend - (kind.map { $0.columns + 2 } ?? 0)
+        let short = name.shortened(to: max(2, room), mark: "…")
         return [short, kind].compactMap(\.self).joined(separator: ", ")
     }
 }

@@ -76,14 +76,14 @@ public struct MapText {
         var heading = StyledLine(hasRegions ? "HOST REGION" : "HOST", .heading)
         heading.pad(to: labelled)
         heading.append(ruler(longest, width), .faint)
-        heading.append(right("HELD", 10), .heading)
-        if hasOffers { heading.append(right("OFFERED", 9), .heading) }
+        heading.append("HELD".padded(to: 10, .right), .heading)
+        if hasOffers { heading.append("OFFERED".padded(to: 9, .right), .heading) }
         var lines = rows.isEmpty ? [] : [heading]
         let needed = lines.count + rows.count + (left.isEmpty ? 0 : 1)
         let shown = needed <= most ? rows[...] : rows.prefix(max(0, most - 2))
         for row in shown {
-            var line = StyledLine(right("\(row.host)", 4))
-            if hasRegions { line.append(right("\(row.region.number)", 7)) }
+            var line = StyledLine("\(row.host)".padded(to: 4, .right))
+            if hasRegions { line.append("\(row.region.number)".padded(to: 7, .right)) }
             line.pad(to: labelled)
             line.append(bar(row.region, columns(row.region, longest)))
             line.pad(to: labelled + width + 1)
@@ -138,11 +138,7 @@ public struct MapText {
 
     private func size(_ region: CapacityMap.Region, _ states: Set<ExtentState>) -> StyledLine {
         let bytes = CapacityMap.bytes(region.pieces, states)
-        return bytes == 0 ? StyledLine(right("-", 9), .faint) : StyledLine(right(Size.short(bytes), 9))
-    }
-
-    private func right(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count)) + text
+        return bytes == 0 ? StyledLine("-".padded(to: 9, .right), .faint) : StyledLine(Size.short(bytes).padded(to: 9, .right))
     }
 
     private func bar(_ region: CapacityMap.Region, _ width: Int) -> StyledLine {
@@ -188,7 +184,7 @@ public struct MapText {
             text += String(repeating: " ", count: max(0, position - text.count)) + label
         }
         let end = Size.short(length)
-        return text + right(end, max(0, width - text.count))
+        return text + end.padded(to: max(0, width - text.count), .right)
     }
 
     /// What was left out, in one line: what there was no room for, and the empty ones.

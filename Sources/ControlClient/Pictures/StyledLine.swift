@@ -35,7 +35,7 @@ public enum Paint: Sendable, Equatable {
     }
 }
 
-/// A line of text whose pieces may have colours. One character counts as one column.
+/// A line of text whose pieces may have colours.
 public struct StyledLine: Sendable, Equatable, ExpressibleByStringInterpolation {
     struct Run: Sendable, Equatable {
         var text: String
@@ -54,7 +54,7 @@ public struct StyledLine: Sendable, Equatable, ExpressibleByStringInterpolation 
 
     public mutating func append(_ text: String, _ paint: Paint = .plain) {
         guard !text.isEmpty else { return }
-        count += text.count
+        count += text.columns
         if let last = runs.indices.last, runs[last].paint == paint {
             runs[last].text += text
         } else {
@@ -76,11 +76,14 @@ public struct StyledLine: Sendable, Equatable, ExpressibleByStringInterpolation 
         guard count > width else { return self }
         var line = StyledLine()
         for run in runs {
-            let room = max(0, width - mark.count) - line.count
+            let room = max(0, width - mark.columns) - line.count
             guard room > 0 else { break }
-            line.append(String(run.text.prefix(room)), run.paint)
+            let part = run.text.prefix(columns: room)
+            line.append(String(part), run.paint)
+            // A wide character that does not fit ends the line, if there is a column left or not.
+            guard part.endIndex == run.text.endIndex else { break }
         }
-        line.append(String(mark.prefix(width)))
+        line.append(String(mark.prefix(columns: width)))
         return line
     }
 

@@ -79,8 +79,8 @@ public struct WatchScreen: Sendable {
         let parts = [map.pool?.words, rates.map { "\($0.commandsPerSecond) commands/s" }]
         let rate = parts.compactMap(\.self).joined(separator: "   ")
         // What does not fit is the end of the address.
-        if !rate.isEmpty { line = line.cut(to: max(0, columns - rate.count - 2), mark: "") }
-        line.pad(to: columns - rate.count)
+        if !rate.isEmpty { line = line.cut(to: max(0, columns - rate.columns - 2), mark: "") }
+        line.pad(to: columns - rate.columns)
         line.append(rate)
         return line
     }
@@ -92,7 +92,7 @@ public struct WatchScreen: Sendable {
         let most = min(most, Self.mostLinks)
         var lines = [StyledLine(columns("LINK", "ROLE", "LISTENER", "COMMANDS", "PER SECOND", "IN/s", "OUT/s"), .heading)]
         for row in rates.rows.prefix(most) {
-            let name = String(printable(row.link.listener).prefix(16))
+            let name = String(printable(row.link.listener).prefix(columns: 16))
             lines.append(
                 StyledLine(
                     columns(
@@ -110,10 +110,8 @@ public struct WatchScreen: Sendable {
     private func columns(
         _ link: String, _ role: String, _ listener: String, _ commands: String, _ rate: String, _ received: String, _ sent: String
     ) -> String {
-        func left(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
-        func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
-        return "\(right(link, 5)) \(left(role, 9))\(left(listener, 17))\(right(commands, 9)) \(right(rate, 11))"
-            + " \(right(received, 9)) \(right(sent, 9))"
+        "\(link.padded(to: 5, .right)) \(role.padded(to: 9))\(listener.padded(to: 17))\(commands.padded(to: 9, .right))"
+            + " \(rate.padded(to: 11, .right)) \(received.padded(to: 9, .right)) \(sent.padded(to: 9, .right))"
     }
 
     // MARK: Events
@@ -126,8 +124,8 @@ public struct WatchScreen: Sendable {
                 let line = Self.line(event)
                 guard line.count > columns else { return line }
                 let label = event.change.label
-                let room = event.change.name == nil ? 8 : max(8, label.count - (line.count - columns) - style.ellipsis.count)
-                return Self.line(event, event.change.text(label: label.prefix(room) + style.ellipsis))
+                let room = event.change.name == nil ? 8 : max(8, label.columns - (line.count - columns) - style.ellipsis.columns)
+                return Self.line(event, event.change.text(label: label.prefix(columns: room) + style.ellipsis))
             }
     }
 

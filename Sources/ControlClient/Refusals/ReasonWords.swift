@@ -42,7 +42,7 @@ extension Refusal.Reason {
         case .regionInUse: "release the region's extents first"
         case .deviceIsStatic: "start it with --lazy SIZE instead of --static SIZE"
         case .backendSizeUnaligned: "round the size up"
-        case .backendSizeOutOfRange: "take a size from 4 KiB up to a region's"
+        case .backendSizeOutOfRange: "take a size from a block up to a region's; 'fmapictl info' shows both"
         case .backendTagExists: "take another tag or name, or delete the backend that has it"
         case .backendInUse: "release it everywhere first: 'fmapictl status TAG' says when it is"
         case .fileSizeDiffers: "take the file's own size, or another path"

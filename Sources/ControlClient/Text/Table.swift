@@ -65,9 +65,9 @@ public struct Table: Sendable {
 
     /// The lines, headings first, two spaces between columns and none at the end.
     public func lines(colour: Bool) -> [String] {
-        var widths = columns.map(\.title.count)
+        var widths = columns.map(\.title.columns)
         for row in rows {
-            for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.text.count) }
+            for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.text.columns) }
         }
         let headings = columns.map { Cell($0.title, .heading) }
         return ([headings] + rows).map { line($0, widths, colour) }
@@ -77,7 +77,7 @@ public struct Table: Sendable {
         var line = ""
         var gap = 0
         for (index, cell) in cells.enumerated() {
-            let padding = widths[index] - cell.text.count
+            let padding = widths[index] - cell.text.columns
             if columns[index].alignment == .right { gap += padding }
             if !cell.text.isEmpty {
                 line += String(repeating: " ", count: gap) + cell.emphasis.applied(to: cell.text, colour: colour)

@@ -62,7 +62,8 @@ struct ArgumentParser {
     mutating func size() throws(UsageError) -> UInt64 {
         let text = try value()
         guard let size = Size.parse(text), size > 0 else {
-            throw UsageError("\(option) \(text): not a size; a size is \(Size.form), below 16 EiB and not 0")
+            throw UsageError(
+                "\(option) \(text): not a size; a size is \(Size.form), below 16 EiB and not 0\(Size.suggestion(for: text))")
         }
         return size
     }

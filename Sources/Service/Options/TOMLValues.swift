@@ -51,7 +51,8 @@ extension TOMLValue {
             return size
         case .string(let text):
             guard let size = Size.parse(text), size > 0 else {
-                throw UsageError("\"\(text)\" is not a size; a size is \(Size.form), below 16 EiB and not 0")
+                throw UsageError(
+                    "\"\(text)\" is not a size; a size is \(Size.form), below 16 EiB and not 0\(Size.suggestion(for: text))")
             }
             return size
         default: throw UsageError("must be a size such as \"64GiB\", not \(kind)")
