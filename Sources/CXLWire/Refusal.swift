@@ -32,6 +32,9 @@ public struct Refusal: Error, Equatable, Sendable {
         case wrongMessageType = 13
         case wrongRole = 14
         case nullTag = 15
+        case requestTooLong = 16
+        case lengthMismatch = 17
+        case requestLength = 18
 
         // Tags and sharing.
         case tagRequired = 20
@@ -69,6 +72,7 @@ public struct Refusal: Error, Equatable, Sendable {
         case listTooLong = 65
         case moreThanHeld = 66
         case backendLimit = 67
+        case eventLogTooSmall = 68
 
         // Device and backends.
         case regionInUse = 80
@@ -108,7 +112,7 @@ extension Refusal.Reason {
         case .unknownTag: "nothing has this tag"
         case .unknownPolicy: "undefined selection or removal policy"
         case .reservedBits: "reserved bits are set"
-        case .indexPastEnd: "the start index lies past the end of the list"
+        case .indexPastEnd: "the start lies past the end of the list, or the end past that of the log"
         case .lengthZeroOrUnaligned: "the length is zero or not a multiple of the block size"
         case .blockSizeNotSupported: "the region does not support this block size"
         case .unknownLog: "no such log"
@@ -118,6 +122,9 @@ extension Refusal.Reason {
         case .wrongMessageType: "this command set travels in the other MCTP message type"
         case .wrongRole: "this command is not served on links of this role"
         case .nullTag: "the tag is all zero"
+        case .requestTooLong: "the request's payload is longer than 1024 bytes"
+        case .lengthMismatch: "the payload is not as long as the header says"
+        case .requestLength: "the command takes a payload of another length"
         case .tagRequired: "capacity of a sharable region, and of a lazy device, needs a tag"
         case .tagInUse: "the tag already names capacity"
         case .tagHasNoBackend: "no backend has this tag"
@@ -149,6 +156,7 @@ extension Refusal.Reason {
         case .listTooLong: "the list has too many entries"
         case .moreThanHeld: "the host has less than that"
         case .backendLimit: "too many backends"
+        case .eventLogTooSmall: "the host's event log can never hold so many records"
         case .regionInUse: "a host has or is offered an extent of the region"
         case .deviceIsStatic: "a static device takes no backends"
         case .backendSizeUnaligned: "the size is not a multiple of 4 KiB and of the block size"

@@ -17,6 +17,8 @@ public struct CCISession: Sendable {
     /// The parts of a 4802h and of a 4803h that announced more.
     var partialAdd: [DPARange] = []
     var partialRelease: [DPARange] = []
+    /// Number of the offer that the parts of a 4802h answer; nil if no list is open.
+    var answeredOffer: UInt32?
 
     /// Host mailbox: what 0103h set.
     var interruptPolicy = EventInterruptPolicy()
@@ -50,7 +52,9 @@ public struct CCISession: Sendable {
     /// at first and undone later.
     public mutating func forgetList(of opcode: Opcode) {
         switch opcode {
-        case .addDynamicCapacityResponse: partialAdd.removeAll()
+        case .addDynamicCapacityResponse:
+            partialAdd.removeAll()
+            answeredOffer = nil
         case .releaseDynamicCapacity: partialRelease.removeAll()
         default: break
         }

@@ -110,10 +110,11 @@ public struct CommandProcessor: ~Copyable {
     private func check(_ header: CCIHeader, messageType: UInt8, message: RawSpan, session: CCISession) throws(Refusal) {
         guard messageType == header.opcode.messageType.rawValue else { throw Refusal(.unsupported, .wrongMessageType) }
         let size = message.byteCount - CCIHeader.wireSize
-        guard size <= CommandTable.maximumPayload, header.payloadLength == size else { throw Refusal(.invalidPayloadLength) }
+        guard size <= CommandTable.maximumPayload else { throw Refusal(.invalidPayloadLength, .requestTooLong) }
+        guard header.payloadLength == size else { throw Refusal(.invalidPayloadLength, .lengthMismatch) }
         guard let command = CommandTable.find(header.opcode) else { throw Refusal(.unsupported) }
         guard command.roles.contains(session.role) else { throw Refusal(.unsupported, .wrongRole) }
-        guard command.sizes.contains(size) else { throw Refusal(.invalidPayloadLength) }
+        guard command.sizes.contains(size) else { throw Refusal(.invalidPayloadLength, .requestLength) }
         if let unusable, command.reach != .link { throw unusable }
         if let changesRefused, command.reach == .changes { throw changesRefused }
     }
@@ -173,13 +174,16 @@ public struct CommandProcessor: ~Copyable {
 
     /// A payload of fixed size.
     func parse<Layout: FixedLayout>(_ payload: RawSpan, as type: Layout.Type = Layout.self) throws(Refusal) -> Layout {
-        do throws(ReturnCode) { return try Layout(payload) } catch { throw Refusal(error) }
+        do throws(ReturnCode) { return try Layout(payload) } catch { throw refusal(error) }
     }
+
+    /// Layouts are refused for their length only.
+    func refusal(_ code: ReturnCode) -> Refusal { Refusal(code, code == .invalidPayloadLength ? .requestLength : .none) }
 
     /// A payload with a list.
     @_lifetime(copy payload)
     func parseList<Header: ListHeader>(_ payload: RawSpan, of type: Header.Type) throws(Refusal) -> ListPayload<Header> {
-        do throws(ReturnCode) { return try ListPayload<Header>(payload) } catch { throw Refusal(error) }
+        do throws(ReturnCode) { return try ListPayload<Header>(payload) } catch { throw refusal(error) }
     }
 
     /// Commands since the last ``runMemoryEffects()`` left work for the memory.

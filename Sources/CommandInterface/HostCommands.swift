@@ -85,11 +85,18 @@ extension CommandProcessor {
         _ payload: RawSpan, _ session: inout CCISession, _ outcome: inout Outcome
     ) throws(Refusal) {
         let host = try host(session)
-        guard try collect(payload, into: &session.partialAdd) else { return }
+        let isComplete = try collect(payload, into: &session.partialAdd)
         outcome.subject = subject(host, session.partialAdd)
+        // All parts answer one offer. Another link of the host may have answered it meanwhile.
+        guard let offer = device.oldestOffer(of: host), offer == session.answeredOffer ?? offer else {
+            throw Refusal(.invalidInput, .noOpenOffer)
+        }
+        session.answeredOffer = offer
+        guard isComplete else { return }
         outcome.subject.tag = device.tagOfOldestOffer(of: host, at: session.partialAdd.first?.start)
         try device.answerOffer(host: host, accepted: session.partialAdd)
         session.partialAdd.removeAll(keepingCapacity: session.partialAdd.capacity <= 64)
+        session.answeredOffer = nil
         outcome.changed = true
     }
 

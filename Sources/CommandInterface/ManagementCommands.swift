@@ -120,7 +120,7 @@ extension CommandProcessor {
             copy(request.extents)
             return request.header
         } catch {
-            throw Refusal(error)
+            throw refusal(error)
         }
     }
 

@@ -241,6 +241,7 @@ extension Device {
         }
         guard plan.count <= availableExtents else { throw Refusal(.resourcesExhausted, .extentLimit) }
         guard newTags <= availableTags else { throw Refusal(.resourcesExhausted, .tagLimit) }
+        guard plan.count <= hosts[host].log.capacity else { throw Refusal(.resourcesExhausted, .eventLogTooSmall) }
         guard plan.count <= hosts[host].log.room, hosts[host].openOffers < configuration.limits.offersPerHost else {
             throw Refusal(.retryRequired, .eventLogFull)
         }

@@ -97,6 +97,7 @@ extension Device {
             force(host: host, sanitize: options.contains(.sanitize))
             return
         }
+        guard pieces.count <= hosts[host].log.capacity else { throw Refusal(.resourcesExhausted, .eventLogTooSmall) }
         guard pieces.count <= hosts[host].log.room else { throw Refusal(.retryRequired, .eventLogFull) }
         touchHost(host)
         for (index, piece) in pieces.enumerated() {

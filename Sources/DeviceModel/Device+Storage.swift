@@ -83,9 +83,9 @@ extension Device {
     /// Ends an extent: its host has it no more. Capacity, tag and memory follow as far as nobody else holds them.
     mutating func freeExtent(_ slot: Int32, sanitize: Bool) {
         let record = extents[Int(slot)]
-        // What was only on offer was never reachable, so there is nothing to hide.
+        // Nobody could write through what was only on offer, but somebody may have before: who asks for zeros gets them.
         let sanitizes =
-            record.state == .accepted && (sanitize || record.sanitize || regions[Int(record.region)].sanitizeOnRelease)
+            sanitize || record.state == .accepted && (record.sanitize || regions[Int(record.region)].sanitizeOnRelease)
         if record.tag >= 0, sanitizes {
             tags[Int(record.tag)].sanitize = true
             touchTag(record.tag)

@@ -156,6 +156,12 @@ public struct Device: Sendable {
         return tag(at: extents[Int(entry.slot)].tag)
     }
 
+    /// Number of the offer that a host answers next; nil if none is open.
+    public func oldestOffer(of host: Int) -> UInt32? {
+        guard hosts.indices.contains(host), hosts[host].openOffers > 0 else { return nil }
+        return hosts[host].nextOffer &- UInt32(hosts[host].openOffers)
+    }
+
     /// The tag of what a host is offered, and answers next: at `address`, or anywhere. None without an offer, beside it, or if the FM has
     /// forced it back.
     public func tagOfOldestOffer(of host: Int, at address: UInt64?) -> Tag {

@@ -62,7 +62,8 @@ public struct EventLog: Sendable {
     public let capacity: Int
     public private(set) var count = 0
     public private(set) var overflow: Overflow?
-    /// How often the log went from empty to not empty; a notification is due when it has grown.
+    /// How often the log went from empty to not empty, or lost a record while there was nothing else to tell of; a notification is due
+    /// when it has grown.
     public private(set) var activations: UInt32 = 0
 
     /// A ring that grows up to `capacity`, so an idle log costs nothing.
@@ -113,6 +114,7 @@ public struct EventLog: Sendable {
 
     /// Notes that `records` records were lost at device time `now`.
     mutating func lose(_ records: Int, at now: UInt64) {
+        if count == 0, overflow == nil { activations &+= 1 }
         var state = overflow ?? Overflow(count: 0, first: now, last: now)
         state.count = UInt16(clamping: Int(state.count) + records)
         state.last = now
@@ -149,7 +151,7 @@ public struct EventLog: Sendable {
 
     /// Counts activations on from another log, in whose place this one comes: whoever waits for a record is told once more.
     mutating func continueActivations(of other: EventLog) {
-        activations = other.activations &+ (count > 0 ? 1 : 0)
+        activations = other.activations &+ (count > 0 || overflow != nil ? 1 : 0)
     }
 
     /// A log whose first record will have this number.

@@ -15,6 +15,9 @@ public struct SerialCounters: Equatable, Sendable {
     /// Bytes that belong to no good frame, flags not counted.
     public private(set) var garbage: UInt64 = 0
 
+    /// Frames, or what began like one, that were not delivered.
+    public var bad: UInt64 { badFCS &+ badLength &+ badRevision &+ badEscape &+ abandoned }
+
     public init() {}
 
     @inline(__always)

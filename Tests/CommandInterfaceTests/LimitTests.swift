@@ -72,8 +72,11 @@ struct LimitTests {
 
     @Test func eventLogOfAHost() throws {
         let rig = try pool(Limits(eventRecords: 2))
-        #expect(rig.add(mib(2)).isSuccess)
         var before = rig.dump()
+        let three = [8, 12, 16].map { Extent(mib($0), mib(2)) }
+        expect(rig.add(three), .resourcesExhausted(.eventLogTooSmall), rig, before)
+        #expect(rig.add(mib(2)).isSuccess)
+        before = rig.dump()
         expect(rig.add([Extent(mib(8), mib(2)), Extent(mib(12), mib(2))]), .retryRequired(.eventLogFull), rig, before)
         #expect(rig.accept([DPARange(0, mib(2))]).isSuccess)
         #expect(rig.add(mib(2)).isSuccess)

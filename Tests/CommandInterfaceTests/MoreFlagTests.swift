@@ -107,6 +107,27 @@ struct MoreFlagTests {
         #expect(try rig.extents() == [Extent(mib(64), mib(2)), Extent(mib(128), mib(4))])
     }
 
+    /// What was meant for one offer is not taken for the next, where that has the same addresses.
+    @Test func partsAnswerOneOffer() throws {
+        let rig = Rig(try DeviceConfiguration(kind: .static, capacity: gib(1)))
+        let (first, second) = (DPARange(0, mib(2)), DPARange(mib(2), mib(2)))
+        #expect(rig.accept([first], more: true).reason == .noOpenOffer, "nothing is offered")
+        #expect(rig.add(mib(4)).isSuccess)
+        #expect(rig.accept([second]).isSuccess)
+        #expect(try rig.extents().map(\.start) == [mib(2)])
+        #expect(rig.release([second]).isSuccess)
+
+        #expect(rig.add(mib(4)).isSuccess)
+        #expect(rig.accept([first], more: true).isSuccess)
+        #expect(rig.accept([], on: Link(.host(0))).isSuccess, "another link refuses the offer")
+        #expect(rig.add(mib(4)).isSuccess)
+        let before = rig.dump()
+        #expect(rig.accept([second]).reason == .noOpenOffer)
+        #expect(rig.dump().difference(from: before).isEmpty)
+        #expect(rig.accept([second]).isSuccess, "the list was forgotten")
+        #expect(try rig.extents().map(\.start) == [mib(2)])
+    }
+
     /// Two connections of one host do not see each other's lists.
     @Test func listsBelongToLinks() throws {
         let rig = try rig()
@@ -114,11 +135,11 @@ struct MoreFlagTests {
         let another = Link(.host(1))
         #expect(rig.accept(Array(ranges[..<4]), more: true).isSuccess)
         #expect(rig.accept(Array(ranges[2..<6]), more: true, on: other).isSuccess)
-        #expect(rig.accept([DPARange(0, mib(2))], more: true, on: another).isSuccess)
+        #expect(rig.accept([DPARange(0, mib(2))], more: true, on: another).reason == .noOpenOffer)
         #expect(rig.accept(Array(ranges[6...]), on: other).isSuccess)
         #expect(try rig.extents().map(\.start) == ranges[2...].map(\.start))
-        // The first connection's list now answers the next offer, to which it does not belong.
-        #expect(rig.accept([]).reason == .extentOutsideOffer)
+        // The first connection's list does not answer the next offer.
+        #expect(rig.accept([]).reason == .noOpenOffer)
         // A connection that is closed takes its list along.
         #expect(rig.accept([DPARange(mib(64), mib(2))], on: Link(.host(0))).isSuccess)
     }

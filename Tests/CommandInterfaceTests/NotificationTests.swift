@@ -74,6 +74,24 @@ struct NotificationTests {
         #expect(rig.notification(link) == nil)
     }
 
+    /// Records of one command that do not all fit are lost together, and the log may be empty after it: whoever waits for records hears of it.
+    @Test func aLossInAnEmptyLogNotifies() throws {
+        let rig = Rig(try DeviceConfiguration(kind: .static, capacity: gib(1), limits: Limits(eventRecords: 2)))
+        for index: UInt64 in 0..<3 {
+            #expect(rig.add([Extent(mib(4 * index), mib(2))]).isSuccess)
+            #expect(rig.accept([DPARange(mib(4 * index), mib(2))]).isSuccess)
+            try clear(rig, rig.hosts[0])
+            try clear(rig, rig.fm)
+        }
+        rig.send(rig.fm, .setMCTPEventInterruptPolicy, [0x10, 0])
+        #expect(rig.release((0..<3).map { DPARange(mib(4 * $0), mib(2)) }).isSuccess)
+        #expect(try rig.events(rig.fm).isEmpty)
+        let lost = try rig.send(rig.fm, .getEventRecords, [4]).list(GetEventRecords.Header.self).header
+        #expect(lost.hasOverflowed && lost.overflowCount == 3)
+        #expect(rig.notification(rig.fm)?.logs == .dynamicCapacity)
+        #expect(rig.notification(rig.fm) == nil)
+    }
+
     @Test(arguments: subscribers)
     func onlyOneIsOutstanding(_ subscriber: Subscriber) throws {
         let rig = try rig()

@@ -21,8 +21,12 @@ struct RefusalTests {
 
     /// A reason that no row can produce is one that nobody can rely on.
     @Test func everyReasonHasARow() {
-        let byForm: Set<Refusal.Reason> = [.wrongMessageType, .wrongRole]
-        let byLimit: Set<Refusal.Reason> = [.extentLimit, .tagLimit, .backendLimit, .eventLogFull, .listTooLong]
+        let byForm: Set<Refusal.Reason> = [
+            .wrongMessageType, .wrongRole, .requestTooLong, .lengthMismatch, .requestLength,
+        ]
+        let byLimit: Set<Refusal.Reason> = [
+            .extentLimit, .tagLimit, .backendLimit, .eventLogFull, .eventLogTooSmall, .listTooLong,
+        ]
         let byLink: Set<Refusal.Reason> = [.descriptorsNotPossible, .tooManyTraces]
         let byMemory: Set<Refusal.Reason> = [
             .fileSizeDiffers, .fileNotRegular, .fileNotAccessible, .noSpace, .noHugePages, .tooManyDescriptors, .memoryFailed,

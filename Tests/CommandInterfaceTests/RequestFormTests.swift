@@ -41,12 +41,13 @@ struct RequestFormTests {
                         link, message: Array(whole.prefix(length)), messageType: sample.opcode.messageType.rawValue)
                     if length < CCIHeader.wireSize { #expect(reply.bytes.isEmpty) }
                     #expect(reply.code == .invalidPayloadLength, "\(length) bytes of \(whole.count)")
-                    #expect(reply.reason == .none)
+                    #expect(reply.reason == (length < CCIHeader.wireSize ? .none : .lengthMismatch))
                 }
                 // The request is shorter than the command wants.
                 for length in 0..<sample.payload.count where !sample.shorter.contains(length) {
                     let reply = rig.send(link, sample.opcode, Array(sample.payload.prefix(length)))
                     #expect(reply.code == .invalidPayloadLength, "payload of \(length)")
+                    #expect(reply.reason == .requestLength, "payload of \(length)")
                 }
             }
         }
@@ -66,7 +67,7 @@ struct RequestFormTests {
                     let payload = sample.payload + [UInt8](repeating: 0, count: extra)
                     let reply = rig.send(link, sample.opcode, payload)
                     #expect(reply.code == .invalidPayloadLength, "\(extra) bytes more")
-                    #expect(reply.reason == .none)
+                    #expect(reply.reason == (payload.count > 1024 ? .requestTooLong : .requestLength), "\(extra) bytes more")
                 }
             }
         }
@@ -84,7 +85,7 @@ struct RequestFormTests {
                     let reply = rig.send(
                         link, message: encode(header) + sample.payload, messageType: sample.opcode.messageType.rawValue)
                     #expect(reply.code == .invalidPayloadLength, "length field \(length)")
-                    #expect(reply.reason == .none)
+                    #expect(reply.reason == .lengthMismatch)
                 }
             }
         }
@@ -161,7 +162,7 @@ struct RequestFormTests {
                 for count in lies where count <= largest && count != truth {
                     let reply = rig.send(link, sample.opcode, sample.payload.replacing(at: offset, width: width, with: count))
                     #expect(reply.code == .invalidPayloadLength, "count \(count) instead of \(truth)")
-                    #expect(reply.reason == .none)
+                    #expect(reply.reason == .requestLength)
                 }
             }
         }

@@ -131,7 +131,7 @@ import Testing
             Extent(start: $0 * 64, length: 64, tag: 1, sequence: UInt16(truncatingIfNeeded: $0))
         }
         expectRefused(&device, .invalidExtentList, .sequenceNumbers) { try $0.add(host: 0, extents: tooMany) }
-        expectRefused(&device, .retryRequired, .eventLogFull) { try $0.add(host: 0, extents: tooMany.dropLast()) }
+        expectRefused(&device, .resourcesExhausted, .eventLogTooSmall) { try $0.add(host: 0, extents: tooMany.dropLast()) }
         try device.add(host: 0, extents: tooMany.dropLast(2))
         #expect(device.extentCount == 65_535)
         try device.acceptOffer(0)

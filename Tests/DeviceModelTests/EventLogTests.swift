@@ -156,6 +156,19 @@ import Testing
         #expect(log.activations == 2)
     }
 
+    /// Where there is nothing to read, a loss is what there is to tell of: once, until somebody has heard of it.
+    @Test func aLossInAnEmptyLogIsAnActivation() throws {
+        var log = EventLog(capacity: 1)
+        log.lose(2, at: 1)
+        log.lose(2, at: 2)
+        #expect(log.activations == 1)
+        try log.clearAll()
+        log.append(Self.event(1))
+        #expect(log.activations == 2)
+        log.lose(1, at: 3)
+        #expect(log.activations == 2, "a record is there already")
+    }
+
     /// A request that clears nothing leaves nothing to make durable.
     @Test func clearingNoRecordsChangesNothing() throws {
         var device = try makeDevice()

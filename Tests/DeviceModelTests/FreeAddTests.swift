@@ -178,6 +178,20 @@ import Testing
         try device.add(host: 0, region: 0, length: block, tag: 4, contiguous: contiguous)
     }
 
+    /// Waiting would be in vain.
+    @Test func refusesMoreThanTheLogEverHolds() throws {
+        var device = try makeDevice(limits: Limits(extents: 64, tags: 16, eventRecords: 4))
+        for tooth: UInt64 in 0..<7 {
+            try device.add(host: 0, extents: [extent(0, tooth * 2, 1)])
+            try device.acceptOffer(0)
+            try device.forgetEvents()
+        }
+        expectRefused(&device, .resourcesExhausted, .eventLogTooSmall) {
+            try $0.add(host: 0, region: 0, length: 9 * block, tag: .none, contiguous: false)
+        }
+        try device.add(host: 0, region: 0, length: 4 * block, tag: .none, contiguous: false)
+    }
+
     @Test func asksToRetryWhenTooManyOffersAreOpen() throws {
         var device = try makeDevice(limits: Limits(extents: 64, tags: 16, eventRecords: 64, offersPerHost: 2))
         for _ in 0..<2 { try device.add(host: 0, region: 0, length: block, tag: .none, contiguous: true) }

@@ -130,7 +130,7 @@ import Testing
         case refused, released, forced, forcedWhileOffered, releasedAfterRequest, forcedAfterRequest
     }
 
-    /// A backend's bytes are zeroed if the region or a request says so, and if a host could have written them; else they stay.
+    /// A backend's bytes are zeroed if a request says so, or if the region does and the host could have written them; else they stay.
     @Test(arguments: Ending.allCases, [false, true])
     func backendMemory(_ ending: Ending, _ regionSanitizes: Bool) throws {
         for requestSanitizes in [false, true] {
@@ -149,7 +149,7 @@ import Testing
                     isZeroed = false
                 case .forcedWhileOffered:
                     try device.requestRelease(host: 0, extents: list, options: options.union(.forced))
-                    isZeroed = false
+                    isZeroed = requestSanitizes
                 case .released:
                     try device.acceptOffer(0)
                     try device.release(host: 0, ranges: ranges)
@@ -205,6 +205,20 @@ import Testing
             #expect(device.takeEffects() == (sanitizing.contains(true) ? zeroed : []))
             expectEmpty(device)
         }
+    }
+
+    /// The last who holds a shared tag may only be offered it; what another wrote before is zeroed all the same, if that is asked for.
+    @Test(arguments: [[.forced], [.forced, .sanitize]] as [ReleaseOptions])
+    func sharedBackendMemoryOnOffer(_ options: ReleaseOptions) throws {
+        var device = try makeDevice(.lazy)
+        try device.makeBackend(1, blocks: 2)
+        try device.give(0, extent(2, 4, 2, tag: 1))
+        try device.addSharedAccess(host: 1, region: 2, tag: 1)
+        try device.release(host: 0, ranges: [range(2, 4, 2)])
+        #expect(device.takeEffects() == [])
+        try device.requestRelease(host: 1, tag: 1, length: 2 * block, options: options)
+        let zeroed: [MemoryEffect] = [.zero(.backend(1), offset: 0, length: 2 * block)]
+        #expect(device.takeEffects() == (options.contains(.sanitize) ? zeroed : []))
     }
 
     /// A new allocation of a backend starts without what was asked for the old one.

@@ -169,6 +169,16 @@ import Testing
         expectSound(device)
     }
 
+    /// Waiting would be in vain.
+    @Test func refusesMoreThanTheLogEverHolds() throws {
+        var device = try Self.usedDevice(limits: Limits(extents: 64, tags: 16, eventRecords: 5))
+        let list = [2, 4, 6, 8].map { extent(0, $0, 1) } + [extent(2, 2, 4)]
+        expectRefused(&device, .resourcesExhausted, .eventLogTooSmall) {
+            try $0.requestRelease(host: 0, extents: list, options: [])
+        }
+        try device.requestRelease(host: 0, extents: list, options: .forced)
+    }
+
     @Test func asksToRetryWhenTheLogIsFull() throws {
         var device = try Self.usedDevice(limits: Limits(extents: 64, tags: 16, eventRecords: 5))
         try device.requestRelease(host: 0, extents: [extent(0, 2, 4)], options: [])

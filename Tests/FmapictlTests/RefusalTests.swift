@@ -34,7 +34,7 @@ import Testing
         #expect(
             silent == [
                 .none, .unknownPolicy, .reservedBits, .indexPastEnd, .unknownLog, .messageLimitOutOfRange, .wrongMessageType,
-                .nullTag,
+                .nullTag, .requestTooLong, .lengthMismatch, .requestLength,
                 .backendNamedTwice, .extentListEmpty, .extentsOverlap, .sequenceNumbers, .tagSpansRegions, .extentCountUnexpected,
             ])
     }

@@ -13,7 +13,7 @@ import unittest
 
 from corpus import EFFECTS_LOG
 from daemon import needs_program
-from fmapid_peer import CONTROL, GET_EID, SET_EID, PacketLink, Peer, SerialLink, encode_command
+from fmapid_peer import CCI, CONTROL, GET_EID, SET_EID, PacketLink, Peer, SerialLink, encode_command
 from hostile import *
 from mctp import Message, Packet, encode_frame, fragments
 
@@ -27,6 +27,48 @@ HOARDING = 5.0
 
 def frames(message: Message) -> bytes:
     return b"".join(encode_frame(packet) for packet in fragments(message, 64))
+
+
+class CountedTest(HostileTest):
+    """What comes to nothing is counted (C011h), so that somebody who gets no answer can see that something arrived."""
+
+    def counted(self, name: str) -> tuple[int, int]:
+        """Executed and dropped of the only link of a listener."""
+        with self.link("control") as control:
+            payload = control.command(0xC011, struct.pack("<II", 0, 100)).payload
+        for at in range(16, len(payload), 96):
+            if payload[at + 0x40 : at + 0x60].rstrip(b"\0").decode() == name:
+                executed, dropped = struct.unpack_from("<Q16xQ", payload, at + 0x18)
+                return executed, dropped
+        self.fail(f"no link of {name}")
+
+    def test_frames(self):
+        good = frames(request(IDENTIFY, number=5))
+        stray = encode_command(IDENTIFY, b"", 1)
+        with self.link("fm") as peer:
+            for name, data in {
+                "bad check": bytes([*good[:-3], good[-3] ^ 1, *good[-2:]]),
+                "bad escape": b"\x7e\x01\x06\x7d\x00" + bytes(9) + b"\x7e",
+                "for another endpoint": frames(request(IDENTIFY, destination=77)),
+                "without tag owner bit": frames(request(IDENTIFY, tag_owner=False)),
+                "shorter than a header": frames(Message(destination=9, source=8, type=CCI, body=stray[:5])),
+                "another category": frames(Message(destination=9, source=8, type=CCI, body=b"\2" + stray[1:])),
+            }.items():  # fmt: skip
+                with self.subTest(name):
+                    executed, dropped = self.counted("fm")
+                    peer.link.send_bytes(data + good)
+                    peer.link.receive()
+                    after = self.counted("fm")
+                    self.assertEqual(after[0], executed + 1)
+                    self.assertGreater(after[1], dropped)
+
+    def test_datagrams(self):
+        with self.socket("host0") as connection:
+            connection.send(bytes(5000))
+            connection.send(fragments(request(IDENTIFY), 4000)[0])
+            connection.settimeout(PATIENCE)
+            connection.recv(4096)
+            self.assertEqual(self.counted("host0"), (1, 1))
 
 
 class StreamTest(HostileTest):

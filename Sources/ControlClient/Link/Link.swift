@@ -87,7 +87,7 @@ public struct Link: ~Copyable {
             switch try receive(until: deadline) {
             case .answer(let header, let body) where answers(header, message):
                 return try check(body, header, request)
-            case .timeout: throw .timeout("no answer to \(opcode) \(opcode.name ?? "") within \(settings.timeout)" + damage)
+            case .timeout: throw silence(of: "\(opcode) \(opcode.name ?? "")")
             default: continue
             }
         }
@@ -105,7 +105,7 @@ public struct Link: ~Copyable {
                 guard body.count >= 3, body[1] == command else { throw .violation("malformed answer to a control message") }
                 guard body[2] == 0 else { throw .violation("a control message was answered with completion code \(body[2])") }
                 return Array(body[3...])
-            case .timeout: throw .timeout("no answer to an MCTP control message within \(settings.timeout)" + damage)
+            case .timeout: throw silence(of: "an MCTP control message")
             default: continue
             }
         }
@@ -146,10 +146,15 @@ public struct Link: ~Copyable {
         }
     }
 
-    /// What went wrong on the way, for the text of a timeout.
-    private var damage: String {
+    /// Nobody answered `what` in time; with what went wrong on the way.
+    private func silence(of what: String) -> ClientError {
+        var text = "no answer to \(what) within \(settings.timeout)"
+        if settings.destination != 0 {
+            text += "; the service may have another EID than \(settings.destination), but it always answers to 0"
+        }
         let (frames, packets) = (channel.damagedFrames, endpoint.drops.total)
-        return frames + packets == 0 ? "" : "; \(frames) damaged frames and \(packets) unusable packets came"
+        if frames + packets > 0 { text += "; \(frames) damaged frames and \(packets) unusable packets came" }
+        return .timeout(text)
     }
 
     // MARK: Notifications

@@ -6,7 +6,7 @@ extension Refusal.Reason {
         switch self {
         case .none, .reservedBits, .unknownPolicy, .indexPastEnd, .unknownLog, .messageLimitOutOfRange, .wrongMessageType,
             .extentListEmpty, .extentsOverlap, .sequenceNumbers, .tagSpansRegions, .extentCountUnexpected, .backendNamedTwice,
-            .nullTag:
+            .nullTag, .requestTooLong, .lengthMismatch, .requestLength:
             nil
         case .unknownHost, .unknownRegion: "'fmapictl info' shows what the device has"
         case .unknownTag: "'fmapictl tags' shows the tags in use, 'fmapictl backend list' the backends"
@@ -37,6 +37,7 @@ extension Refusal.Reason {
         case .extentLimit: "release something (fmapid --max-extents sets the limit)"
         case .tagLimit, .backendLimit: "delete a backend or release a tag (fmapid --max-tags sets the limit)"
         case .eventLogFull: "let its agent run: 'fmapictl host N run --policy accept', or 'fmapictl host N accept --all'"
+        case .eventLogTooSmall: "ask for it in parts (fmapid --event-log-size sets the limit)"
         case .listTooLong: "send it in parts"
         case .moreThanHeld: "ask for less, or leave out --size for all of it"
         case .regionInUse: "release the region's extents first"

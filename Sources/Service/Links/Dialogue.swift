@@ -11,6 +11,8 @@ struct Dialogue: ~Copyable {
     let identity: LinkIdentity
     /// Commands executed, refused ones included.
     var commands: UInt64 = 0
+    /// CCI messages that are neither a request nor an answer to ours: shorter than a header, or with the wrong category or tag owner bit.
+    var ignored: UInt64 = 0
     /// EID of the last requester; nil before the first request.
     var requester: EndpointID?
     private var nextTag: UInt8 = 0

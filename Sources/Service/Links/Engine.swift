@@ -51,12 +51,12 @@ struct Engine: ~Copyable {
     mutating func execute(_ header: MessageHeader, _ message: RawSpan, at eid: EndpointID, _ dialogue: inout Dialogue) {
         // Requests come with the tag owner bit, answers without; what mixes that up is neither.
         let isAnswer = message.byteCount > 0 && message.le(0, as: UInt8.self) & 0x0F == CCICategory.response.rawValue
-        guard header.tagOwner != isAnswer else { return }
+        guard header.tagOwner != isAnswer else { return dialogue.ignored &+= 1 }
         if header.tagOwner { dialogue.requester = header.source }
         var outcome = Outcome()
         Self.run(&processor, &answer, &dialogue.session, header.type, message, now, &outcome)
         executed = true
-        dialogue.commands &+= 1
+        if outcome.length > 0 { dialogue.commands &+= 1 } else if header.tagOwner { dialogue.ignored &+= 1 }
         if outcome.changed { changed = true }
         if outcome.changed || outcome.descriptor != nil || outcome.trace != nil || outcome.code != .success || verbose {
             audit.append(AuditEntry(listener: dialogue.listener, peer: dialogue.peer, outcome: outcome))

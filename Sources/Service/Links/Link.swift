@@ -54,13 +54,16 @@ struct Link: ~Copyable {
     var listener: Int { dialogue.listener }
     var eid: EndpointID { endpoint.eid }
 
+    /// Frames, datagrams, packets and messages that came to nothing.
+    private var dropped: UInt64 { malformed &+ decoder.counters.bad &+ endpoint.drops.total &+ dialogue.ignored }
+
     /// What came of it, for the log.
     var summary: String {
-        var text = "\(dialogue.peer.text) is gone; \(endpoint.drops.total) packets dropped"
-        if case .packets = channel { return text + ", \(malformed) empty or too large" }
+        let text = "\(dialogue.peer.text) is gone; \(dropped) dropped"
+        if case .packets = channel { return text + ", \(malformed) of them empty or too large" }
         let counters = decoder.counters
-        text += ", \(counters.good) good frames, \(counters.garbage) bytes outside of frames"
-        return text
+        return text + ", \(counters.bad) of them bad frames; \(counters.good) good frames, "
+            + "\(counters.garbage) bytes outside of frames"
     }
 
     /// Reads and executes what there is, up to this turn's share; answers stay in the outbox if a change is not durable yet.
@@ -108,7 +111,7 @@ struct Link: ~Copyable {
     private func count(_ engine: inout Engine) {
         engine.processor.links.update(
             slot: Int(handle.slot), eid: endpoint.eid, commands: dialogue.commands, received: received,
-            sent: dialogue.outbox.sent, dropped: endpoint.drops.total)
+            sent: dialogue.outbox.sent, dropped: dropped)
     }
 
     /// Reads what the peer has sent by now, and then the end.

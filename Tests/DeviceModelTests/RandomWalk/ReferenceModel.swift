@@ -250,7 +250,7 @@ struct ReferenceModel {
             touched.removeAll { $0 == block.tag }
             touched.append(block.tag)
             let sanitizes =
-                block.isAccepted && (sanitize || block.sanitize || regions[region(ofUnit: number)].sanitizes)
+                sanitize || block.isAccepted && (block.sanitize || regions[region(ofUnit: number)].sanitizes)
             if isSharable(block.tag) {
                 if sanitizes { tags[block.tag]?.sanitize = true }
             } else if configuration.kind == .static {
