@@ -37,6 +37,9 @@ CREATE, DELETE, LIST_BACKENDS, GET_BACKEND, RELEASE_STATUS, DESCRIPTOR = 0xC000,
 INVALID_INPUT, UNSUPPORTED, INTERNAL_ERROR, RETRY_REQUIRED, INVALID_HANDLE, INVALID_ADDRESS = 2, 3, 4, 5, 0x0E, 0x0F
 INVALID_LENGTH, RESOURCES_EXHAUSTED, INVALID_EXTENT_LIST = 0x16, 0x1D, 0x1E
 
+LONGER_THAN_ANY, OTHER_THAN_SAID, OTHER_THAN_THE_COMMANDS = 16, 17, 18
+"""The reasons for Invalid Payload Length."""
+
 FREE, CONTIGUOUS, PRESCRIPTIVE, SHARE = range(4)
 ANONYMOUS, FILE = range(2)
 FORCED, SANITIZE = 0x10, 0x20
@@ -379,9 +382,13 @@ class HostileTest(unittest.TestCase):
         # The log itself is shown by the service's end, once.
         self.assertTrue(text in self.target.log(), f"the log does not say: {text}")
 
-    def give(self, host: int, name: bytes, size: int = SIZE) -> None:
-        """Offers a backend to a host, which accepts it; it lies where the lowest gap is."""
+    def offer(self, host: int, name: bytes, size: int = SIZE) -> None:
+        """Offers a backend to a host; it lies where the lowest gap is."""
         self.succeed(self.link("manager"), INITIATE_ADD, add(host, FREE, 0, size, name))
+
+    def give(self, host: int, name: bytes, size: int = SIZE) -> None:
+        """Offers a backend to a host, which accepts it."""
+        self.offer(host, name, size)
         peer = self.link(f"host{host}")
         events = self.succeed(peer, GET_EVENTS, b"\4").payload
         (count,) = struct.unpack_from("<H", events, 0x14)

@@ -39,13 +39,14 @@ class MessageTest(HostileTest):
                 sizes = {*range(len(command.payload)), len(command.payload) + 1, 1024} - {command.shorter}
                 for size in sorted(sizes):
                     with self.subTest(f"{name} {command.opcode:04x}h with {size} bytes"):
-                        self.refuse(INVALID_LENGTH, 0, peer, command.opcode, command.payload.ljust(size, b"\0")[:size])
+                        payload = command.payload.ljust(size, b"\0")[:size]
+                        self.refuse(INVALID_LENGTH, OTHER_THAN_THE_COMMANDS, peer, command.opcode, payload)
 
     def test_longer_than_any_request(self):
         for name, peer in self.peers.items():
             for size in (1025, 2048, 4096 - 12):
                 with self.subTest(f"{name} {size}"):
-                    self.refuse(INVALID_LENGTH, 0, peer, IDENTIFY, bytes(size))
+                    self.refuse(INVALID_LENGTH, LONGER_THAN_ANY, peer, IDENTIFY, bytes(size))
             for size in (4097 - 12, 20_000):
                 with self.subTest(f"{name} {size}"):
                     peer.link.send(request(IDENTIFY, bytes(size)))
@@ -58,7 +59,7 @@ class MessageTest(HostileTest):
                     lie = body[:5] + struct.pack("<I", length)[:3] + body[8:]
                     answer = peer.exchange(CCI, lie)
                     with self.subTest(f"{name} {length}"):
-                        self.assertEqual(struct.unpack_from("<HH", answer.body, 8), (INVALID_LENGTH, 0))
+                        self.assertEqual(struct.unpack_from("<HH", answer.body, 8), (INVALID_LENGTH, OTHER_THAN_SAID))
                         self.assertEqual(len(answer.body), 12)
 
     def test_what_is_no_request_is_not_answered(self):
@@ -103,7 +104,7 @@ class MessageTest(HostileTest):
                         self.refuse(UNSUPPORTED, 0, peer, opcode)
 
     def test_counts_that_lie(self):
-        wrong = INVALID_LENGTH, 0
+        wrong = INVALID_LENGTH, OTHER_THAN_THE_COMMANDS
         one = extent(0, SIZE, tag(1))
         self.assert_refused(
             [("host0", opcode, ranges((0, SIZE), count=count), *wrong)
@@ -182,8 +183,14 @@ class MessageTest(HostileTest):
 class ListTest(HostileTest):
     """4802h and 4803h with More, without end."""
 
+    def offer_a_backend(self):
+        """Without an offer there is nothing that a list in 4802h could answer."""
+        self.succeed(self.link("control"), CREATE, backend(tag(1)))
+        self.offer(0, tag(1))
+
     def test_lists_that_never_end(self):
         host = self.link("host0")
+        self.offer_a_backend()
         before = self.target.assert_sound()
         for opcode in (ADD_RESPONSE, RELEASE):
             with self.subTest(f"{opcode:04x}h"), Witness(self.target):
@@ -200,6 +207,7 @@ class ListTest(HostileTest):
     def test_memory_of_many_lists(self):
         """Every link may have two lists of 4,096 entries, 16 bytes each."""
         hosts = [self.link("host0") for _ in range(32)]
+        self.offer_a_backend()
         before = self.target.resident()
         entries = ranges(*[(0, SIZE)] * 42, more=True)
         for host in hosts:
@@ -207,7 +215,8 @@ class ListTest(HostileTest):
                 for number in range(97):
                     host.link.send(request(opcode, entries, number))
                 for _ in range(97):
-                    host.link.receive(PATIENCE)
+                    answer = host.link.receive(PATIENCE)
+                    self.assertEqual(struct.unpack_from("<H", answer.body, 8), (SUCCESS,))
         self.assertLess(self.target.resident() - before, 32 * 2 * 4096 * 16 * 3)
         self.target.assert_sound()
 
