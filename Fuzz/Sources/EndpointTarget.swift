@@ -54,7 +54,7 @@ enum EndpointTarget {
             Fuzzer.expect(condition, "\(what): \(packet) came to \(reception), expected \(String(describing: expected))")
         }
         switch reception {
-        case .nothing: expect(expected.map { $0.type == 0 } ?? true, "a message is lost")
+        case .nothing, .dropped: expect(expected.map { $0.type == 0 } ?? true, "a message is lost")
         case .inPacket(let header, let range):
             expect(header.type != 0 && !header.integrityCheck, "type")
             expect(expected?.body == Array(packet[range]) && expected?.type == header.type, "another message")

@@ -43,6 +43,7 @@ enum PacketTarget {
                 parse(bytes)
                 switch endpoint.receive(bytes) {
                 case .nothing: Fuzzer.expect(!fragmenter.isFinished, "the last packet completes nothing: \(endpoint.drops)")
+                case .dropped: Fuzzer.expect(false, "a packet was dropped: \(endpoint.drops)")
                 case .inPacket(let received, let range):
                     Fuzzer.expect(received == header, "\(received) is not \(header)")
                     delivered = bytes.extracting(range).array

@@ -84,7 +84,7 @@ enum SerialTarget {
                 switch endpoint.receive(bytes) {
                 case .inPacket(_, let range): delivered.append(bytes.extracting(range).array)
                 case .reassembled(_, let slot): delivered.append(endpoint.reassembled(slot).array)
-                case .nothing, .control: break
+                case .nothing, .dropped, .control: break
                 }
             }
         }

@@ -183,7 +183,8 @@ public enum OpenTrace {
     }
 }
 
-/// What precedes an MCTP packet in a trace, 24 bytes: 00 time u64, 08 link id u64, 10 direction u8 (0 to the service, 1 from it),
+/// What precedes an MCTP packet in a trace, 24 bytes: 00 time u64, 08 link id u64, 10 flags u8 (bit 0 from the service, else
+/// to it; bit 1 dropped there),
 /// 11 role u8, 12 host u8, 13 binding u8, 14 lost records u32. The packet follows, transport header first.
 public struct TraceRecord: FixedLayout, Hashable, Sendable {
     /// Nanoseconds since 1970-01-01 UTC.
@@ -191,6 +192,8 @@ public struct TraceRecord: FixedLayout, Hashable, Sendable {
     public var link: UInt64
     /// The service sent the packet.
     public var isFromService: Bool
+    /// The service dropped the packet: it is for another endpoint, or has no place in a message.
+    public var isDropped: Bool
     /// Role as it came.
     public var roleCode: UInt8
     /// Host ID, for a host's link.
@@ -201,11 +204,13 @@ public struct TraceRecord: FixedLayout, Hashable, Sendable {
     public var lost: UInt32
 
     public init(
-        time: UInt64, link: UInt64, isFromService: Bool, role: LinkRole, host: UInt8, binding: LinkBinding, lost: UInt32 = 0
+        time: UInt64, link: UInt64, isFromService: Bool, isDropped: Bool = false, role: LinkRole, host: UInt8,
+        binding: LinkBinding, lost: UInt32 = 0
     ) {
         self.time = time
         self.link = link
         self.isFromService = isFromService
+        self.isDropped = isDropped
         roleCode = role.rawValue
         self.host = host
         bindingCode = binding.rawValue
@@ -222,7 +227,9 @@ public struct TraceRecord: FixedLayout, Hashable, Sendable {
     public init(block: RawSpan) {
         time = block.le(0x00)
         link = block.le(0x08)
-        isFromService = block.le(0x10, as: UInt8.self) & 1 != 0
+        let flags: UInt8 = block.le(0x10)
+        isFromService = flags & 1 != 0
+        isDropped = flags & 2 != 0
         roleCode = block.le(0x11)
         host = block.le(0x12)
         bindingCode = block.le(0x13)
@@ -232,7 +239,7 @@ public struct TraceRecord: FixedLayout, Hashable, Sendable {
     public func store(in block: inout MutableRawSpan) {
         block.setLE(time, at: 0x00)
         block.setLE(link, at: 0x08)
-        block.setLE(isFromService ? 1 : 0 as UInt8, at: 0x10)
+        block.setLE((isFromService ? 1 : 0) | (isDropped ? 2 : 0) as UInt8, at: 0x10)
         block.setLE(roleCode, at: 0x11)
         block.setLE(host, at: 0x12)
         block.setLE(bindingCode, at: 0x13)

@@ -1,7 +1,9 @@
 /// What a packet came to.
 public enum Reception: Sendable, Equatable {
-    /// Middle of a message, or dropped (see `Endpoint.drops`).
+    /// First or middle of a message.
     case nothing
+    /// Dropped (see `Endpoint.drops`).
+    case dropped
     /// A whole message in this packet: its body is `packet.extracting(range)`, not copied.
     case inPacket(MessageHeader, Range<Int>)
     /// The last packet of a message: its body is `Endpoint.reassembled(slot)`.
@@ -148,6 +150,6 @@ public struct Endpoint: ~Copyable {
 
     private mutating func drop(_ reason: DropReason) -> Reception {
         drops.count(reason)
-        return .nothing
+        return .dropped
     }
 }

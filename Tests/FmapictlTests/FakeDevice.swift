@@ -88,7 +88,7 @@ final class FakeDevice: Sendable {
         let message: MessageHeader
         let body: [UInt8]
         switch endpoint.receive(bytes) {
-        case .nothing: return nil
+        case .nothing, .dropped: return nil
         case .control(let header):
             let answer = endpoint.controlAnswer.array
             try? channel.send(header, answer, until: Deadline(in: .seconds(60)))

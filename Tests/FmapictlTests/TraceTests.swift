@@ -172,6 +172,30 @@ import Testing
         #expect(reply.elapsed == 5000 && reply.description.kind == .answer)
     }
 
+    /// It is no request that somebody waits on an answer for, and does not disturb the message around it.
+    @Test func aDroppedPacketIsShownAsOne() throws {
+        func traced(_ packet: [UInt8]) -> TracedPacket {
+            TracedPacket(
+                TraceRecord(time: 0, link: 1, isFromService: false, isDropped: true, role: .fm, host: 0, binding: .serialSocket),
+                packet)
+        }
+        let body = [7] + Self.message(.getDCDInfo, [])
+        var assembler = MessageAssembler()
+        #expect(assembler.add(Self.traced(1, 0x89, Array(body[..<5]))) == nil)
+        for (packet, text) in [
+            ([1, 77, 8, 0xC9] + body, "for EID 77, from EID 8, type 7"),
+            ([1, 9, 8, 0xC9, 0x87], "for EID 9, from EID 8, type 7, integrity check yes"),
+            ([1, 9, 8, 0x5A, 0x55], "for EID 9, from EID 8"),
+        ] as [([UInt8], String)] {
+            let found = assembler.add(traced(packet))
+            let message = try #require(found)
+            #expect(message.description.kind == .other && message.description.keyText == text)
+            #expect(message.packets == [packet])
+        }
+        #expect(assembler.add(traced([1, 9, 8])) == nil)
+        #expect(assembler.add(Self.traced(1, 0x59, Array(body[5...])))?.description.command == "5600h Get DCD Info")
+    }
+
     @Test func aMessageThatBeganBeforeTheTraceIsPassedOver() {
         var assembler = MessageAssembler()
         #expect(assembler.add(Self.traced(1, 0x59, [1, 2, 3])) == nil)

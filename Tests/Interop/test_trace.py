@@ -14,6 +14,7 @@ from pathlib import Path
 
 from daemon import PATIENCE, needs_program
 from fmapid_peer import FM_API, Peer, encode_command
+from mctp import Message
 from tool import GIB, MIB, TOOL, Device
 
 
@@ -202,6 +203,18 @@ class TraceTest(unittest.TestCase):
             self.assertEqual(request["fields"]["extents"], [{"start": GIB, "length": 2 * MIB}])
             self.assertEqual(answer["outcome"], "Success")
             self.assertEqual((request["link"], request["direction"], answer["direction"]), (number, "to", "from"))
+
+    def test_what_is_dropped(self):
+        """A request to an endpoint that is not there, which looks like any other but for that."""
+        with Device() as device:
+            trace = self.start(device, "--role", "fm", "--json", "--count", "3")
+            device.fm.link.send(Message(destination=77, source=8, type=8, body=encode_command(1, b"", 5)))
+            device.fm.command(1)
+            output, _ = trace.communicate(timeout=PATIENCE)
+            dropped, request, answer = [json.loads(line) for line in output.splitlines()]
+            self.assertEqual((dropped["dropped"], dropped["kind"], dropped["destination"]), (True, "other", 77))
+            found = [(message["dropped"], message["kind"]) for message in (request, answer)]
+            self.assertEqual(found, [(False, "request"), (False, "answer")])
 
     def test_ends(self):
         """There is no such link; and the service ends."""

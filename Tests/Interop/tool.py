@@ -10,10 +10,9 @@ import time
 import uuid
 from pathlib import Path
 
-from daemon import BINARY, PATIENCE, Daemon
+from daemon import PATIENCE, TOOL, Daemon
 from fmapid_peer import FM_API, Peer, connect_packet, connect_serial
 
-TOOL = BINARY.parent / "fmapictl"
 MIB, GIB = 1 << 20, 1 << 30
 
 LISTENERS = [

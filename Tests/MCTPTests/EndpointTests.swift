@@ -207,9 +207,9 @@ import Testing
 
     @Test func aFirstPacketLongerThanTheLimitIsDropped() {
         let station = Station(.init(eid: 9, maximumMessage: 10))
-        #expect(station.take([0x01, 0x09, 0x08, 0x88, 0x08] + [UInt8](repeating: 0, count: 11)).reception == .nothing)
+        #expect(station.take([0x01, 0x09, 0x08, 0x88, 0x08] + [UInt8](repeating: 0, count: 11)).reception == .dropped)
         #expect(station.drops[.longMessage] == 1)
-        #expect(station.take([0x01, 0x09, 0x08, 0x58, 0x00]).reception == .nothing)
+        #expect(station.take([0x01, 0x09, 0x08, 0x58, 0x00]).reception == .dropped)
         #expect(station.drops[.unexpected] == 1)
     }
 

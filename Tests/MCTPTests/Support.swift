@@ -34,7 +34,7 @@ extension Endpoint {
         let span = unsafe packet.span.bytes
         let reception = receive(span)
         switch reception {
-        case .nothing: return (reception, nil)
+        case .nothing, .dropped: return (reception, nil)
         case .inPacket(let header, let range): return (reception, Message(header: header, body: Array(packet[range])))
         case .reassembled(let header, let slot): return (reception, Message(header: header, body: copy(slot)))
         case .control(let header): return (reception, Message(header: header, body: array(controlAnswer)))

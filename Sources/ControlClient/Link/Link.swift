@@ -211,7 +211,7 @@ public struct Link: ~Copyable {
         let span = packet.span
         let bytes = unsafe span.bytes
         switch endpoint.receive(bytes) {
-        case .nothing: return nil
+        case .nothing, .dropped: return nil
         case .inPacket(let header, let range): return (header, Array(packet[range]))
         case .reassembled(let header, let slot): return (header, endpoint.reassembled(slot).array)
         case .control(let header):

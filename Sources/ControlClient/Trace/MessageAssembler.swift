@@ -52,6 +52,11 @@ public struct MessageAssembler {
         let packet = traced.packet
         guard packet.count > Packet.headerLength else { return nil }
         let flags = packet[3]
+        if traced.record.isDropped {
+            return TracedMessage(
+                record: traced.record, source: packet[2], destination: packet[1], tag: flags & 0x07,
+                description: MessageDescription(dropped: packet), packets: [packet], elapsed: nil)
+        }
         let (isStart, isEnd) = (flags & 0x80 != 0, flags & 0x40 != 0)
         let key = Key(
             link: traced.record.link, isFromService: traced.record.isFromService, source: packet[2], destination: packet[1],

@@ -34,6 +34,19 @@ public struct MessageDescription: Sendable, Equatable {
         }
     }
 
+    /// Describes a packet that the service dropped, from its transport header on.
+    init(dropped packet: [UInt8]) {
+        let isStart = packet[3] & 0x80 != 0
+        var fields: [MessageField] = [.key("for EID", UInt64(packet[1])), .key("from EID", UInt64(packet[2]))]
+        if isStart, packet.count > Packet.headerLength {
+            let type = packet[Packet.headerLength]
+            fields.append(.key("type", UInt64(type & 0x7F)))
+            if type & 0x80 != 0 { fields.append(.key("integrity check", true)) }
+        }
+        let what = isStart ? "a packet that was dropped" : "the rest of a message, dropped"
+        self.init(kind: .other, command: what, isGood: false, fields: fields)
+    }
+
     private init(kind: Kind, command: String, outcome: String? = nil, isGood: Bool = true, fields: [MessageField]) {
         self.kind = kind
         self.command = command

@@ -103,7 +103,7 @@ struct Link: ~Copyable {
     private mutating func trace(_ engine: inout Engine) {
         let identity = dialogue.identity
         dialogue.outbox.forEachUntraced { packet in
-            engine.tracers.note(packet, of: identity, isFromService: true)
+            engine.tracers.note(packet, of: identity, isFromService: true, isDropped: false)
         }
     }
 
@@ -229,12 +229,13 @@ struct Link: ~Copyable {
     private static func deliver(
         _ packet: RawSpan, _ endpoint: inout Endpoint, _ dialogue: inout Dialogue, _ engine: inout Engine
     ) {
-        if engine.tracers.isActive {
-            engine.tracers.note(packet, of: dialogue.identity, isFromService: false)
-        }
         let eid = endpoint.eid
-        switch endpoint.receive(packet) {
-        case .nothing: break
+        let reception = endpoint.receive(packet)
+        if engine.tracers.isActive {
+            engine.tracers.note(packet, of: dialogue.identity, isFromService: false, isDropped: reception == .dropped)
+        }
+        switch reception {
+        case .nothing, .dropped: break
         case .inPacket(let header, let body): engine.execute(header, packet.extracting(body), at: endpoint.eid, &dialogue)
         case .reassembled(let header, let slot): engine.execute(header, endpoint.reassembled(slot), at: endpoint.eid, &dialogue)
         case .control(let header):

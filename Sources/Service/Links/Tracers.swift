@@ -71,10 +71,10 @@ struct Tracers: ~Copyable {
     }
 
     /// Tells of a packet that goes over `link`.
-    mutating func note(_ packet: RawSpan, of link: LinkIdentity, isFromService: Bool) {
+    mutating func note(_ packet: RawSpan, of link: LinkIdentity, isFromService: Bool, isDropped: Bool) {
         var header = TraceRecord(
-            time: Clock.wall(), link: link.id, isFromService: isFromService, role: link.role, host: link.host,
-            binding: link.binding)
+            time: Clock.wall(), link: link.id, isFromService: isFromService, isDropped: isDropped, role: link.role,
+            host: link.host, binding: link.binding)
         guard packet.byteCount <= Limit.packet.upperBound else { return }
         let length = TraceRecord.wireSize + packet.byteCount
         var isWritten = false

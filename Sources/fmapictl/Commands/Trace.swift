@@ -189,8 +189,8 @@ extension TracedMessage {
     fileprivate var json: JSON {
         .object([
             "time": .number(record.time), "link": .number(record.link), "role": .string(record.linkName),
-            "direction": .string(record.isFromService ? "from" : "to"), "source": .integer(source),
-            "destination": .integer(destination), "messageTag": .integer(tag),
+            "direction": .string(record.isFromService ? "from" : "to"), "dropped": .bool(record.isDropped),
+            "source": .integer(source), "destination": .integer(destination), "messageTag": .integer(tag),
             "kind": .string(description.kind == .request ? "request" : description.kind == .answer ? "answer" : "other"),
             "command": .string(description.command), "outcome": .optional(description.outcome),
             "fields": .object(description.fields.compactMap(\.member)),
