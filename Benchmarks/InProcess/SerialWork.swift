@@ -82,7 +82,7 @@ struct SerialWork {
                 case .inScratch: reception = endpoint.receive(decoder.scratch)
                 }
                 switch reception {
-                case .nothing: break
+                case .nothing, .dropped: break
                 case .inPacket(_, let body): messages &+= body.count == count ? 1 : 0
                 case .reassembled(_, let slot): messages &+= endpoint.reassembled(slot).byteCount == count ? 1 : 0
                 case .control: break
