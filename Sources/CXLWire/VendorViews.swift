@@ -184,8 +184,7 @@ public enum OpenTrace {
 }
 
 /// What precedes an MCTP packet in a trace, 24 bytes: 00 time u64, 08 link id u64, 10 flags u8 (bit 0 from the service, else
-/// to it; bit 1 dropped there),
-/// 11 role u8, 12 host u8, 13 binding u8, 14 lost records u32. The packet follows, transport header first.
+/// to it; bit 1 dropped there), 11 role u8, 12 host u8, 13 binding u8, 14 lost records u32. The packet follows, transport header first.
 public struct TraceRecord: FixedLayout, Hashable, Sendable {
     /// Nanoseconds since 1970-01-01 UTC.
     public var time: UInt64

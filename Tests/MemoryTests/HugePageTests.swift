@@ -16,12 +16,28 @@ private func available() -> UInt64 {
     return free > reserved ? free - reserved : 0
 }
 
+/// What there is before any test has some.
+private let initially = available()
+
+/// Waits until `count` huge pages are available: a program that another test starts has a copy of every descriptor of this process for a
+/// moment, until it is executed, and pages that are held by it come back only then.
+private func becomeAvailable(_ count: UInt64) -> Bool {
+    for _ in 0..<1000 {
+        if available() == count { return true }
+        usleep(10_000)
+    }
+    return false
+}
+
 /// Whether one test can have what it needs; `sysctl vm.nr_hugepages=8` gives it.
-private let enough = available() >= 6 && memoryInformation("Hugepagesize") == 2048
+private let enough = initially >= 6 && memoryInformation("Hugepagesize") == 2048
 private let reason: Comment = "needs six free huge pages of 2 MiB: sysctl vm.nr_hugepages=8"
 
 @Suite(.serialized) struct HugePageTests {
     private static let page = MemoryFile.hugePage
+
+    /// Before each test, so that none lacks what the one before it had.
+    init() { #expect(becomeAvailable(initially)) }
 
     @Test(arguments: [1, 4096, page - 1, page + 4096])
     func sizeIsInWholePages(_ size: UInt64) {
@@ -31,38 +47,35 @@ private let reason: Comment = "needs six free huge pages of 2 MiB: sysctl vm.nr_
 
     @Test(arguments: [page << 20, page << 32])
     func aShortageIsAnErrorAtOnce(_ size: UInt64) {
-        let before = available()
         #expect(
             error { () throws(MemoryError) in _ = try MemoryFile(anonymous: "test", size: size, hugePages: true) }
                 == .noHugePages)
-        #expect(available() == before)
+        #expect(becomeAvailable(initially))
     }
 
     @Test(.enabled(if: enough, reason)) func pagesAreReservedAndTheSizeIsSealed() throws {
-        let before = available()
         do {
             let memory = try MemoryFile(anonymous: "test", size: 3 * Self.page, hugePages: true)
             #expect(memory.kind == .anonymous(hugePages: true))
-            #expect(available() == before - 3)
+            #expect(available() == initially - 3)
             let mapping = try Mapping(try memory.handOut(), size: memory.size)
             mapping[0] = 1
             mapping[Int(2 * Self.page)] = 1
-            #expect(available() == before - 3)
+            #expect(available() == initially - 3)
             #expect(try memory.allocated() == 2 * Self.page)
             #expect(failure { ftruncate(memory.descriptor.number, off_t(Self.page)) } == EPERM)
             #expect(failure { ftruncate(memory.descriptor.number, off_t(8 * Self.page)) } == EPERM)
             #expect(failure { clinux_add_seals(memory.descriptor.number, F_SEAL_WRITE) } == EPERM)
         }
-        #expect(available() == before)
+        #expect(becomeAvailable(initially))
     }
 
     @Test(.enabled(if: enough, reason)) func zeroedPagesStayReserved() throws {
         let memory = try MemoryFile(anonymous: "test", size: 3 * Self.page, hugePages: true)
         let mapping = try Mapping(memory.descriptor, size: memory.size)
         mapping.fill(0xaa)
-        let before = available()
         try memory.zero(offset: Self.page, length: Self.page)
-        #expect(available() == before)
+        #expect(available() == initially - 3)
         #expect(try memory.allocated() == 2 * Self.page)
         let page = Int(Self.page)
         #expect([mapping[page - 1], mapping[page], mapping[2 * page - 1], mapping[2 * page]] == [0xaa, 0, 0, 0xaa])
